@@ -1,0 +1,1 @@
+"""A dataclass becomes command-line flags and a JSON file, and comes back."""

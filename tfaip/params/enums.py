@@ -1,0 +1,10 @@
+"""String enums: compare, print and serialise by value."""
+
+from enum import Enum
+
+
+class StrEnum(str, Enum):
+    """An enum whose members are strings, so that JSON writes and reads their value."""
+
+    def __str__(self) -> str:
+        return str(self.value)
