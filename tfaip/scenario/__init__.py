@@ -1,0 +1,1 @@
+"""One task: params, data and model, and the way to everything that runs it."""
