@@ -1,0 +1,1 @@
+"""Which devices are used, and how a model is spread over them."""

@@ -1,0 +1,1 @@
+"""Load and validate: an exported model and labelled samples give numbers."""

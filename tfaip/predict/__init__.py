@@ -1,0 +1,1 @@
+"""An exported model and samples give samples with outputs."""

@@ -1,0 +1,1 @@
+"""The story of a training, with its callbacks, optimizers, schedules and warm start."""

@@ -1,0 +1,1 @@
+"""Which model is the best, and when a training ends early."""

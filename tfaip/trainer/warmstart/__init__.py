@@ -1,0 +1,1 @@
+"""Start a training from the weights of another one."""
