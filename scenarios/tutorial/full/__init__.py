@@ -1,0 +1,1 @@
+"""The full tutorial: every part of a scenario, each in a file of its own."""

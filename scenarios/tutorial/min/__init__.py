@@ -1,0 +1,1 @@
+"""The minimal tutorial: data, model, graph, scenario."""
