@@ -11,5 +11,16 @@ def closest(word: str, known: Iterable[str], *, limit: int = 3) -> list[str]:
 
 def did_you_mean(word: str, known: Iterable[str], *, limit: int = 3) -> str:
     """Return ` Did you mean ...?` with the names closest to `word`, or an empty string."""
-    names = closest(word, known, limit=limit)
-    return f" Did you mean {' or '.join(f'`{name}`' for name in names)}?" if names else ""
+    return offer(closest(word, known, limit=limit))
+
+
+def offer(names: Iterable[str]) -> str:
+    """Return ` Did you mean ...?` with all `names`, or an empty string if there are none."""
+    quoted = [f"`{name}`" for name in names]
+    return f" Did you mean {any_of(quoted)}?" if quoted else ""
+
+
+def any_of(words: Iterable[str]) -> str:
+    """Return `a, b or c`."""
+    words = list(words)
+    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
