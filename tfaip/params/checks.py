@@ -61,6 +61,4 @@ def check_pattern(flag: str, value: Optional[str]) -> None:
     try:
         re.compile(value)
     except re.error as error:
-        raise UsageError(
-            f"`{flag}` must be a regular expression, got {value!r}: {error}."
-        ) from error
+        raise UsageError(f"`{flag}` must be a regular expression, got {value!r}: {error}.") from error

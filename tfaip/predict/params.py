@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 
 from paiargparse import pai_dataclass, pai_meta
-from tfaip.data.databaseparams import DataPipelineParams
 
+from tfaip.data.databaseparams import DataPipelineParams
 from tfaip.device.device_config import DeviceConfigParams
 
 
@@ -22,9 +22,7 @@ class PredictorParams:
         metadata=pai_meta(fix_dc=True, mode="ssnake", help="How samples are read and batched."),
     )
     silent: bool = field(default=False, metadata=pai_meta(help="Do not log each predicted sample."))
-    progress_bar: bool = field(
-        default=True, metadata=pai_meta(help="Show how far the prediction is.")
-    )
+    progress_bar: bool = field(default=True, metadata=pai_meta(help="Show how far the prediction is."))
     run_eagerly: bool = field(
         default=False,
         metadata=pai_meta(help="Run without compiled graph, for debugging; much slower."),

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, List, Optional, Type, TypeVar, Union
 
 from paiargparse import pai_dataclass, pai_meta
+
 from tfaip.data.databaseparams import DataGeneratorParams, DataPipelineParams
 from tfaip.data.pipeline.definitions import PipelineMode
-
 from tfaip.device.device_config import DeviceConfigParams
 from tfaip.errors import UsageError
 from tfaip.params.checks import check_number, check_one_of, check_pattern
@@ -88,8 +88,7 @@ class TrainerPipelineParamsBase(Generic[TDataGeneratorTrain, TDataGeneratorVal])
     def train_gen(self) -> TDataGeneratorTrain:
         """Return the params of the training generator."""
         raise NotImplementedError(
-            f"`{type(self).__name__}.train_gen` is missing: return the params of the training "
-            "generator."
+            f"`{type(self).__name__}.train_gen` is missing: return the params of the training generator."
         )
 
     def val_gen(self) -> Optional[TDataGeneratorVal]:
@@ -151,9 +150,7 @@ class TrainerParams(Generic[TScenarioParams, TTrainerPipelineParams]):
 
     epochs: int = field(
         default=100,
-        metadata=pai_meta(
-            help="Epochs after which the training ends, counted from the very first."
-        ),
+        metadata=pai_meta(help="Epochs after which the training ends, counted from the very first."),
     )
     current_epoch: int = field(
         default=0,
@@ -161,22 +158,17 @@ class TrainerParams(Generic[TScenarioParams, TTrainerPipelineParams]):
     )
     samples_per_epoch: int = field(
         default=-1,
-        metadata=pai_meta(
-            help="Samples that make up an epoch. -1: as many as the training generator has."
-        ),
+        metadata=pai_meta(help="Samples that make up an epoch. -1: as many as the training generator has."),
     )
     scale_epoch_size: float = field(
         default=1,
         metadata=pai_meta(
-            help="Factor for the length of an epoch. It has no effect if samples_per_epoch is "
-            "given."
+            help="Factor for the length of an epoch. It has no effect if samples_per_epoch is given."
         ),
     )
     train_accum_steps: int = field(
         default=1,
-        metadata=pai_meta(
-            help="Batches whose gradients are averaged before the weights are updated once."
-        ),
+        metadata=pai_meta(help="Batches whose gradients are averaged before the weights are updated once."),
     )
     steps_per_execution: int = field(
         default=0,
@@ -198,21 +190,17 @@ class TrainerParams(Generic[TScenarioParams, TTrainerPipelineParams]):
     tf_cpp_min_log_level: int = field(
         default=2,
         metadata=pai_meta(
-            help="Messages of TensorFlow's C++ code: 0 all, 1 without infos, 2 without warnings, 3 "
-            "none."
+            help="Messages of TensorFlow's C++ code: 0 all, 1 without infos, 2 without warnings, 3 none."
         ),
     )
     force_eager: bool = field(
         default=False,
-        metadata=pai_meta(
-            help="Run the graph line by line, so that a debugger stops in it; much slower."
-        ),
+        metadata=pai_meta(help="Run the graph line by line, so that a debugger stops in it; much slower."),
     )
     skip_model_load_test: bool = field(
         default=False,
         metadata=pai_meta(
-            help="Do not check before the first epoch that the prediction model can be saved and "
-            "loaded."
+            help="Do not check before the first epoch that the prediction model can be saved and loaded."
         ),
     )
     export_training_graph_path: Optional[str] = field(
@@ -226,8 +214,7 @@ class TrainerParams(Generic[TScenarioParams, TTrainerPipelineParams]):
     lav_every_n: int = field(
         default=0,
         metadata=pai_meta(
-            help="Load and validate (LAV) after every n-th epoch, and after the last; 0 or less: "
-            "never."
+            help="Load and validate (LAV) after every n-th epoch, and after the last; 0 or less: never."
         ),
     )
     lav_silent: bool = field(
@@ -255,8 +242,7 @@ class TrainerParams(Generic[TScenarioParams, TTrainerPipelineParams]):
     export_best: Optional[bool] = field(
         default=None,
         metadata=pai_meta(
-            help="Export the model each time it is better than before. None: if there is an "
-            "output_dir."
+            help="Export the model each time it is better than before. None: if there is an output_dir."
         ),
     )
     export_final: bool = field(
@@ -265,9 +251,7 @@ class TrainerParams(Generic[TScenarioParams, TTrainerPipelineParams]):
     )
     no_train_scope: Optional[str] = field(
         default=None,
-        metadata=pai_meta(
-            help="Regular expression; layers whose whole path matches are not trained."
-        ),
+        metadata=pai_meta(help="Regular expression; layers whose whole path matches are not trained."),
     )
     ema_decay: float = field(
         default=0.0,
@@ -279,9 +263,7 @@ class TrainerParams(Generic[TScenarioParams, TTrainerPipelineParams]):
     )
     random_seed: Optional[int] = field(
         default=None,
-        metadata=pai_meta(
-            help="Seed of all random numbers: same seed, same result. None: not repeatable."
-        ),
+        metadata=pai_meta(help="Seed of all random numbers: same seed, same result. None: not repeatable."),
     )
     profile: bool = field(
         default=False,
@@ -301,9 +283,7 @@ class TrainerParams(Generic[TScenarioParams, TTrainerPipelineParams]):
     )
     learning_rate: LearningRateParams = field(
         default_factory=ExponentialDecayParams,
-        metadata=pai_meta(
-            mode="flat", choices=DEFAULT_SCHEDULES, help="How the learning rate changes."
-        ),
+        metadata=pai_meta(mode="flat", choices=DEFAULT_SCHEDULES, help="How the learning rate changes."),
     )
     scenario: TScenarioParams = field(
         default_factory=ScenarioBaseParams,
@@ -366,8 +346,7 @@ class TrainerParams(Generic[TScenarioParams, TTrainerPipelineParams]):
         check_number("--trainer.train_accum_steps", self.train_accum_steps, at_least=1)
         if self.samples_per_epoch == 0:
             raise UsageError(
-                "`--trainer.samples_per_epoch` must be at least 1, got 0. -1 takes as many as "
-                "there are."
+                "`--trainer.samples_per_epoch` must be at least 1, got 0. -1 takes as many as there are."
             )
 
     def _check_running(self) -> None:
@@ -383,8 +362,7 @@ class TrainerParams(Generic[TScenarioParams, TTrainerPipelineParams]):
         steps = self.profile_steps
         if len(steps) != 2 or not 0 <= steps[0] <= steps[1]:
             raise UsageError(
-                f"`--trainer.profile_steps` takes the first and the last step, got {steps}. Try "
-                "`10 20`."
+                f"`--trainer.profile_steps` takes the first and the last step, got {steps}. Try `10 20`."
             )
 
 

@@ -25,9 +25,7 @@ class OptimizerParams:
     )
     clip_value: Optional[float] = field(
         default=None,
-        metadata=pai_meta(
-            help="Clip each element of the gradients to [-value, value]. None: no clipping."
-        ),
+        metadata=pai_meta(help="Clip each element of the gradients to [-value, value]. None: no clipping."),
     )
     global_clip_norm: Optional[float] = field(
         default=None,
@@ -45,8 +43,7 @@ class OptimizerParams:
         if len(clips) > 1:
             flags = " and ".join(f"`--optimizer.{name}`" for name in clips)
             raise UsageError(
-                f"{flags} were given together, but gradients are clipped in one way only. "
-                "Remove all but one."
+                f"{flags} were given together, but gradients are clipped in one way only. Remove all but one."
             )
 
     def create(self) -> "Tuple[Type[keras.optimizers.Optimizer], Dict[str, Any]]":
@@ -81,9 +78,7 @@ class SGDOptimizer(OptimizerParams):
     )
     weight_decay: float = field(
         default=0.0,
-        metadata=pai_meta(
-            help="Decoupled weight decay: each step subtracts lr * weight_decay * weight."
-        ),
+        metadata=pai_meta(help="Decoupled weight decay: each step subtracts lr * weight_decay * weight."),
     )
 
     def __post_init__(self) -> None:
@@ -224,9 +219,7 @@ class AdaBeliefOptimizer(OptimizerParams):
     )
     rectify: bool = field(
         default=True,
-        metadata=pai_meta(
-            help="Rectify the first steps as RAdam does, while the deviation is uncertain."
-        ),
+        metadata=pai_meta(help="Rectify the first steps as RAdam does, while the deviation is uncertain."),
     )
     amsgrad: bool = field(
         default=False,
@@ -242,8 +235,7 @@ class AdaBeliefOptimizer(OptimizerParams):
     total_steps: int = field(
         default=0,
         metadata=pai_meta(
-            help="Updates of the warm-up and decay of the learning rate inside the optimizer; 0: "
-            "neither."
+            help="Updates of the warm-up and decay of the learning rate inside the optimizer; 0: neither."
         ),
     )
     warmup_proportion: float = field(
@@ -299,8 +291,7 @@ class LAMBOptimizer(OptimizerParams):
     weight_decay: float = field(
         default=0.0,
         metadata=pai_meta(
-            help="Weight decay: weight_decay * weight is added to the update before its norm is "
-            "taken."
+            help="Weight decay: weight_decay * weight is added to the update before its norm is taken."
         ),
     )
     exclude_from_weight_decay: Optional[List[str]] = field(

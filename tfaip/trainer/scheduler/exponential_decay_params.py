@@ -26,9 +26,7 @@ class ExponentialDecayParams(LearningRateParams):
     )
     decay_min_fraction: float = field(
         default=0.0,
-        metadata=pai_meta(
-            help="Lower bound of the rate after the warm-up, as a fraction of lr in [0, 1]."
-        ),
+        metadata=pai_meta(help="Lower bound of the rate after the warm-up, as a fraction of lr in [0, 1]."),
     )
 
     def __post_init__(self) -> None:

@@ -20,8 +20,7 @@ class WarmStartParams:
     model: Optional[str] = field(
         default=None,
         metadata=pai_meta(
-            help="Path of an exported model or a checkpoint whose weights are loaded. None: fresh "
-            "weights."
+            help="Path of an exported model or a checkpoint whose weights are loaded. None: fresh weights."
         ),
     )
     allow_partial: bool = field(
@@ -39,8 +38,7 @@ class WarmStartParams:
     rename: List[str] = field(
         default_factory=list,
         metadata=pai_meta(
-            help="Text replacements FROM->TO in the names of the loaded weights, in the given "
-            "order."
+            help="Text replacements FROM->TO in the names of the loaded weights, in the given order."
         ),
     )
     add_suffix: str = field(
@@ -53,15 +51,11 @@ class WarmStartParams:
     )
     exclude: Optional[str] = field(
         default=None,
-        metadata=pai_meta(
-            help="Regular expression; loaded weights whose whole name matches are not used."
-        ),
+        metadata=pai_meta(help="Regular expression; loaded weights whose whole name matches are not used."),
     )
     include: Optional[str] = field(
         default=None,
-        metadata=pai_meta(
-            help="Regular expression; only loaded weights whose whole name matches are used."
-        ),
+        metadata=pai_meta(help="Regular expression; only loaded weights whose whole name matches are used."),
     )
     auto_remove_numbers_for: List[str] = field(
         default_factory=lambda: ["lstm_cell"],
