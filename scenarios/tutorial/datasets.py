@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Tuple
+from typing import Any, Tuple
 
 import numpy as np
 
@@ -59,7 +59,7 @@ def _digits(*, training: bool) -> LabelledImages:
             "The data set `digits` is part of scikit-learn, which is not installed. "
             "Install it with `pip install 'tfaip[scenarios]'`."
         ) from error
-    digits = load_digits()
+    digits: Any = load_digits()
     held_out = np.arange(len(digits.target)) % _HELD_OUT_EVERY == _HELD_OUT_EVERY - 1
     chosen = ~held_out if training else held_out
     grey = np.round(digits.images[chosen] * (255 / _DIGITS_MAX))

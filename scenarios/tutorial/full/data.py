@@ -44,7 +44,7 @@ class FullData(DataBase[FullDataParams]):
 
     def _input_layer_specs(self) -> Dict[str, TensorSpec]:
         height, width = self.params.input_shape or (None, None)
-        return {"img": TensorSpec([height, width, 1], "float32")}
+        return {"img": TensorSpec((height, width, 1), "float32")}
 
     def _target_layer_specs(self) -> Dict[str, TensorSpec]:
-        return {"gt": TensorSpec([1], "int32")}
+        return {"gt": TensorSpec((1,), "int32")}

@@ -26,8 +26,8 @@ class MinGraph(GraphBase):
 
     def build_graph(self, inputs: Dict[str, Any], training: Optional[bool] = None) -> Dict[str, Any]:
         """Return logits and probabilities `(N, classes)` and the class `(N,)` of images `(N, H, W, 1)`."""
-        features = keras.ops.cast(inputs["img"], "float32") / 255
-        features = self.pool1(self.conv1(features))
+        image: Any = keras.ops.cast(inputs["img"], "float32")
+        features = self.pool1(self.conv1(image / 255))
         features = self.pool2(self.conv2(features))
         features = self.dropout(self.dense(features), training=training)
         logits = self.logits(features)
