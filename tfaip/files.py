@@ -1,0 +1,129 @@
+"""Files and folders that are written whole or not at all."""
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tfaip.errors import StorageError
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write `content` as JSON with an indent of 2; a reader sees the old file or the new one."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` beside `path`, flush it to disk, and rename it to `path`."""
+    path = Path(path)
+    with _reported(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        _flush_dir(path.parent)
+
+
+@contextlib.contextmanager
+def replaced_dir(path: Path) -> Iterator[Path]:
+    """Give an empty folder beside `path`; after the block it takes the place of `path`.
+
+    If the block fails, `path` is as it was. All files are flushed to disk before the exchange. If `path`
+    holds entries that the new folder lacks, they stay, and the new entries are exchanged one by one.
+    """
+    path = Path(path)
+    with _reported(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(path)
+        new = Path(tempfile.mkdtemp(prefix=f".{path.name}.new.", dir=path.parent))
+        try:
+            yield new
+            new.chmod(0o777 & ~_umask())
+            _flush_tree(new)
+            if path.is_dir() and set(os.listdir(path)) - set(os.listdir(new)):
+                _exchange_entries(new, path)
+            else:
+                exchange_dir(new, path)
+        except BaseException:
+            shutil.rmtree(new, ignore_errors=True)
+            raise
+
+
+def exchange_dir(new: Path, path: Path) -> None:
+    """Rename the folder `new` to `path`; what was there before goes away afterwards."""
+    old = path.with_name(f".{path.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if path.exists():
+        os.rename(path, old)
+    os.rename(new, path)
+    _flush_dir(path.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _exchange_entries(new: Path, path: Path) -> None:
+    for entry in sorted(new.iterdir()):
+        if entry.is_dir():
+            exchange_dir(entry, path / entry.name)
+        else:
+            os.replace(entry, path / entry.name)
+    _flush_dir(path)
+    new.rmdir()
+
+
+def recover_dir(path: Path) -> None:
+    """Put the old folder back if a kill hit the instant between the two renames of an exchange."""
+    old = path.with_name(f".{path.name}.old")
+    if not path.exists() and old.exists():
+        os.rename(old, path)
+
+
+def _remove_leftovers(path: Path) -> None:
+    recover_dir(path)
+    for leftover in path.parent.glob(f".{path.name}.new.*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _reported(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except StorageError:
+        raise
+    except OSError as error:
+        raise StorageError(
+            f"Could not write `{path}`: {error.strerror or error}. What was there before is unchanged. "
+            "Make room or choose another `--trainer.output_dir`."
+        ) from error
+
+
+def _flush_tree(root: Path) -> None:
+    for folder, _, names in os.walk(root):
+        for name in names:
+            with open(os.path.join(folder, name), "rb") as file:
+                os.fsync(file.fileno())
+        _flush_dir(Path(folder))
+
+
+def _flush_dir(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,149 @@
+"""From params to Keras models: the one that trains, the ones that are exported, and their training."""
+
+import logging
+import tempfile
+from typing import TYPE_CHECKING, Any, Iterable
+
+import numpy as np
+import tensorflow as tf
+
+from tfaip.data.pipeline.definitions import PipelineMode
+from tfaip.data.specs import as_spec
+from tfaip.errors import UsageError
+from tfaip.model.training_model import TrainingModel
+from tfaip.scenario.export import SavedGraph
+from tfaip.scenario.freezing import freeze
+from tfaip.scenario.summary import layer_table
+
+if TYPE_CHECKING:
+    from tfaip.data.data import DataBase
+    from tfaip.scenario.scenariobase import ScenarioBase
+
+logger = logging.getLogger(__name__)
+
+_LARGEST_DIFFERENCE = 1e-4  # of a saved and loaded model, relative to the largest output
+
+
+def traced_training_model(scenario: "ScenarioBase", no_train_scope: str | None) -> TrainingModel:
+    """Return the model that trains the scenario's graph, traced symbolically; no data are opened."""
+    if scenario.params.use_input_gradient_regularization:
+        check_input_gradient(scenario.data)
+    model = TrainingModel(scenario.root_graph)
+    model.trace_graph(batch_specs(scenario.data))
+    freeze(scenario.root_graph, no_train_scope)
+    return model
+
+
+def compile_training_model(
+    scenario: "ScenarioBase", optimizer: Any, run_eagerly: bool, steps_per_epoch: int
+) -> None:
+    """Give the training model its optimizer, and the optimizer its variables."""
+    model = scenario.keras_train_model
+    assert model is not None  # noqa: S101 - for the type checker
+    model.compile(optimizer=optimizer, run_eagerly=run_eagerly, jit_compile=False)
+    model.prepare_optimizer(steps_per_epoch)
+
+
+def export_graphs(scenario: "ScenarioBase") -> dict[str, SavedGraph]:
+    """Return what the model exports, by label: prediction graphs on input layers."""
+    inputs = scenario.data.create_input_layers()
+    targets = scenario.data.create_target_as_input_layers()
+    outputs = scenario.root_graph.predict(inputs)
+    graphs = scenario.model.export_graphs(inputs, outputs, targets)
+    return {label: SavedGraph(graph) for label, graph in graphs.items()}
+
+
+def check_save_and_load(graph: SavedGraph) -> None:
+    """Save the graph, load it, and compare the outputs for a batch of zeros.
+
+    Raises:
+        UsageError: It cannot be saved, or what is loaded computes something else.
+    """
+    inputs = {key: _zeros(spec) for key, spec in graph.input_specs.items()}
+    try:
+        with tempfile.TemporaryDirectory(prefix="tfaip-load-test-") as folder:
+            graph.save(folder)
+            loaded = tf.saved_model.load(folder)
+            outputs = loaded.signatures["serving_default"](**inputs)  # type: ignore[union-attr]
+    except Exception as error:
+        raise UsageError(
+            f"The prediction model cannot be saved and loaded: {type(error).__name__}: {error}. Correct the "
+            "graph, or skip this test with `--trainer.skip_model_load_test True`."
+        ) from error
+    for key, expected in graph(inputs).items():
+        _compare(key, np.asarray(expected), np.asarray(outputs[key]))
+
+
+def fit(
+    scenario: "ScenarioBase",
+    *,
+    validation_freq: int,
+    batches: Iterable[Any] | None = None,
+    **kwargs: Any,
+) -> dict[str, Any]:
+    """Train on `batches`, or else on the training pipeline; validate on the validation pipeline."""
+    model = scenario.keras_train_model
+    if model is None:
+        raise UsageError("Call `setup_training` of the scenario before `fit`.")
+    if batches is None:
+        pipeline = scenario.data.pipeline_by_mode(PipelineMode.TRAINING)
+        batches = pipeline.input_dataset(auto_repeat=True)
+    validation = None
+    if validation_freq > 0:
+        pipeline = scenario.data.pipeline_by_mode(PipelineMode.EVALUATION)
+        validation = pipeline.input_dataset(auto_repeat=False) if pipeline is not None else None
+        if validation is None:
+            logger.warning("There are no validation samples, so no model is tracked as the best.")
+    logger.info("Layers of the model:\n%s", layer_table(scenario.root_graph))
+    return model.fit(batches, validation=validation, validation_freq=validation_freq, **kwargs)
+
+
+def batch_specs(data: "DataBase") -> tuple[Any, Any, Any]:
+    """Return the `tf.TensorSpec`s of a training batch, with batch axis."""
+    parts = (data.input_layer_specs(), data.target_layer_specs(), data.meta_layer_specs())
+    return tuple(_batched(part) for part in parts)  # type: ignore[return-value]
+
+
+def check_input_gradient(data: "DataBase") -> None:
+    """Refuse input-gradient regularisation of an input that is unknown or no float."""
+    key = data.input_tensor_key_for_regularization()
+    if key is None:
+        raise ValueError(
+            "`--scenario.use_input_gradient_regularization True` needs to know the input: override "
+            "`input_tensor_key_for_regularization` of the data and return its key."
+        )
+    dtype = as_spec(data.input_layer_specs()[key]).dtype
+    if not tf.as_dtype(dtype).is_floating:
+        raise TypeError(
+            f"The input `{key}` for input-gradient regularisation must be a float, got {dtype}. "
+            "Return the key of a float input from `input_tensor_key_for_regularization`."
+        )
+
+
+def _batched(specs: dict[str, Any]) -> dict[str, tf.TensorSpec]:
+    batched = {}
+    for key, given in specs.items():
+        spec = as_spec(given)
+        batched[key] = tf.TensorSpec((None, *spec.shape), tf.as_dtype(spec.dtype), name=key)
+    return batched
+
+
+def _zeros(spec: tf.TensorSpec) -> tf.Tensor:
+    shape = [1 if axis is None else axis for axis in spec.shape]
+    return tf.fill(shape, "") if spec.dtype == tf.string else tf.zeros(shape, spec.dtype)
+
+
+def _compare(key: str, expected: np.ndarray, got: np.ndarray) -> None:
+    if expected.dtype.kind != "f":
+        is_same = np.array_equal(expected, got)
+    else:
+        scale = max(1.0, float(np.max(np.abs(expected), initial=0.0)))
+        is_same = np.allclose(expected, got, rtol=0, atol=_LARGEST_DIFFERENCE * scale, equal_nan=True)
+    if not is_same:
+        raise UsageError(
+            f"The saved and loaded prediction model computes another `{key}` than the model in memory, so "
+            "its exports would be wrong. Look for random or stateful operations in the prediction graph, or "
+            "skip this test with `--trainer.skip_model_load_test True`."
+        )
+
+

@@ -1,0 +1,42 @@
+"""The only look up the stairs: a scenario names the trainer, LAV and predictor that run it.
+
+The params of a training are light and imported here; everything that runs is imported late.
+"""
+
+import types
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Type
+
+from paiargparse import pai_dataclass
+
+from tfaip.trainer.params import TrainerParams, TrainerPipelineParamsBase
+
+if TYPE_CHECKING:
+    from tfaip.scenario.scenariobase import ScenarioBase
+    from tfaip.trainer.trainer import Trainer
+
+__all__ = ["TrainerParams", "TrainerPipelineParamsBase", "local_trainer_cls", "local_trainer_params_cls"]
+
+# Every trainer_params.json of an ordinary scenario names this class at its root.
+_LOCAL_PARAMS_MODULE = "tfaip.scenario.scenariobase"
+_LOCAL_PARAMS_NAME = "LocalTrainerParams"
+
+
+@cache
+def local_trainer_params_cls(scenario_cls: "Type[ScenarioBase]") -> Type[TrainerParams]:
+    """Return the class of the trainer params of an ordinary scenario, bound to its params classes."""
+    bound = TrainerParams[scenario_cls.params_cls(), scenario_cls.trainer_pipeline_params_cls()]  # type: ignore[misc]
+    local = types.new_class(
+        _LOCAL_PARAMS_NAME, (bound,), exec_body=lambda body: body.update(__module__=_LOCAL_PARAMS_MODULE)
+    )
+    return pai_dataclass(dataclass(local))
+
+
+@cache
+def local_trainer_cls(scenario_cls: "Type[ScenarioBase]") -> "Type[Trainer]":
+    """Return the trainer of an ordinary scenario, whose params class is the local one."""
+    from tfaip.trainer.trainer import Trainer
+
+    bound = Trainer[local_trainer_params_cls(scenario_cls)]  # type: ignore[misc]
+    return types.new_class("LocalTrainer", (bound,))

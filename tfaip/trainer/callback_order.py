@@ -1,0 +1,73 @@
+"""Which callbacks run in a training, in which order, and why in that order."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import keras
+
+from tfaip.data.pipeline.definitions import PipelineMode
+from tfaip.trainer.callbacks.benchmark_callback import BenchmarkCallback
+from tfaip.trainer.callbacks.earlystopping.callback import EarlyStoppingCallback
+from tfaip.trainer.callbacks.ema_callback import EMACallback
+from tfaip.trainer.callbacks.extract_logs import ExtractLogsCallback
+from tfaip.trainer.callbacks.logger_callback import LoggerCallback
+from tfaip.trainer.callbacks.print_evaluated_callback import PrintEvaluatedCallback
+from tfaip.trainer.callbacks.progbar import TFAIPProgbarLogger
+from tfaip.trainer.callbacks.tensor_board_callback import TensorBoardCallback
+
+if TYPE_CHECKING:
+    from tfaip.trainer.trainer import Trainer
+
+Callback = keras.callbacks.Callback
+
+
+def callbacks_in_order(trainer: "Trainer", further: Sequence[Callback]) -> list[Callback]:
+    """Return the callbacks of a training; `further` ones of the user come last and see everything."""
+    params = trainer.params
+    # First: takes values out of the shared logs, so nobody else meets them.
+    extract = ExtractLogsCallback()
+    callbacks: list[Callback] = [extract]
+    callbacks += _progress(trainer)
+    callbacks.append(BenchmarkCallback(extract))
+    callbacks += _printing(trainer)
+    # Weights before the average: the checkpoint holds the raw ones, the training goes on from them.
+    callbacks.append(trainer.create_train_params_logger_callback(store_weights=True, store_params=False))
+    callbacks += _average(trainer)
+    # After the average: what is exported as best is what was validated.
+    callbacks.append(EarlyStoppingCallback(trainer.scenario, params))
+    # After the decision: the checkpoint becomes visible together with what was decided.
+    callbacks.append(trainer.create_train_params_logger_callback(store_weights=False, store_params=True))
+    callbacks += _tensorboard(trainer, extract)
+    callbacks.append(LoggerCallback())
+    return [*callbacks, *further]
+
+
+def _progress(trainer: "Trainer") -> list[Callback]:
+    params = trainer.params
+    if params.progress_bar_mode == 0:
+        return []
+    return [TFAIPProgbarLogger(delta_time=params.progbar_delta_time, mode=params.progress_bar_mode)]
+
+
+def _printing(trainer: "Trainer") -> list[Callback]:
+    limit = trainer.params.scenario.print_eval_limit
+    pipeline = trainer.data.pipeline_by_mode(PipelineMode.EVALUATION)
+    if limit == 0 or pipeline is None:
+        return []
+    return [PrintEvaluatedCallback(trainer.scenario.model, trainer.data, pipeline, limit)]
+
+
+def _average(trainer: "Trainer") -> list[Callback]:
+    model = trainer.scenario.keras_train_model
+    average = model.weight_average if model is not None else None
+    return [] if average is None else [EMACallback(average)]
+
+
+def _tensorboard(trainer: "Trainer", extract: ExtractLogsCallback) -> list[Callback]:
+    params = trainer.params
+    if params.output_dir is None:
+        return []
+    profile = tuple(params.profile_steps) if params.profile else 0
+    is_new = params.current_epoch == 0
+    steps = trainer.steps_per_epoch
+    return [TensorBoardCallback(params.output_dir, steps, extract, reset=is_new, profile=profile)]  # type: ignore[arg-type]

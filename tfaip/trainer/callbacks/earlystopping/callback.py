@@ -1,0 +1,91 @@
+"""Track the best model, export it, and stop when it no longer improves."""
+
+import logging
+import math
+import os
+from typing import TYPE_CHECKING, Any, Dict, Optional
+
+import keras
+import numpy as np
+
+from tfaip.trainer.callbacks.earlystopping.params import EarlyStoppingParams
+from tfaip.trainer.callbacks.earlystopping.tracking import decide
+from tfaip.trainer.params import TrainerParams
+from tfaip.trainer.state import BestState
+
+if TYPE_CHECKING:
+    from tfaip.scenario.scenariobase import ScenarioBase
+
+logger = logging.getLogger(__name__)
+
+_VALIDATION = "val_"
+
+
+class EarlyStoppingCallback(keras.callbacks.Callback):
+    """After each epoch: is the model better than ever, is it to be exported, is it time to stop.
+
+    The state is read from `trainer_params.early_stopping` and written back there each time, because scenarios
+    read it and reset it between two trainings.
+    """
+
+    def __init__(self, scenario: "ScenarioBase", trainer_params: TrainerParams):
+        super().__init__()
+        self._scenario = scenario
+        self._trainer_params = trainer_params
+        self._params: EarlyStoppingParams = trainer_params.early_stopping
+        self._warned_of: set[str] = set()
+        self._set_monitor()
+
+    def on_epoch_end(self, epoch: int, logs: Optional[Dict[str, Any]] = None) -> None:
+        """Decide by the monitored value of this epoch."""
+        value = self._monitored(logs or {})
+        if value is None:
+            return
+        decision = decide(BestState.read(self._params), value, epoch, self._params)
+        decision.best.write(self._params)
+        if decision.is_better:
+            logger.info("Best so far: %s %.6g", decision.best.monitor, value)
+            self._export()
+        if decision.stop_reason:
+            logger.info("Training stops early: %s.", decision.stop_reason)
+            self.model.stop_training = True
+
+    def _set_monitor(self) -> None:
+        if self._params.mode is None or self._params.monitor is None:
+            mode, monitor = self._scenario.best_logging_settings()
+            prefixed = monitor.startswith((_VALIDATION, "lav_"))
+            self._params.mode = mode
+            self._params.monitor = monitor if prefixed else _VALIDATION + monitor
+
+    def _monitored(self, logs: Dict[str, Any]) -> Optional[float]:
+        monitor = self._params.monitor or ""
+        for name in (monitor, f"{monitor}_loss", f"{monitor}_metric"):
+            if name in logs:
+                self._params.monitor = name
+                return self._finite_or_warned(name, float(np.mean(logs[name])))
+        self._report_missing(monitor, logs)
+        return None
+
+    def _report_missing(self, monitor: str, logs: Dict[str, Any]) -> None:
+        """Say once that the value is never there; an epoch without validation is no mistake."""
+        is_validated = any(name.startswith(_VALIDATION) for name in logs)
+        if monitor in self._warned_of or (monitor.startswith(_VALIDATION) and not is_validated):
+            return
+        self._warned_of.add(monitor)
+        logger.error(
+            "`%s`, which decides on the best model, is not logged; there are: %s. "
+            "Correct `_best_logging_settings` of the model.",
+            monitor,
+            ", ".join(sorted(logs)),
+        )
+
+    def _finite_or_warned(self, name: str, value: float) -> float:
+        if not math.isfinite(value):
+            logger.warning("`%s` is %s; it does not count as better.", name, value)
+        return value
+
+    def _export(self) -> None:
+        folder = self._params.best_model_output_dir or self._trainer_params.output_dir
+        if self._trainer_params.export_best and folder:
+            path = os.path.join(folder, self._params.best_model_name)
+            self._scenario.export(path, self._trainer_params)

@@ -1,0 +1,31 @@
+"""Let the model hold the average of its weights where it is judged, and the raw weights where it trains."""
+
+from typing import Any, Dict, Optional
+
+import keras
+
+from tfaip.model.weight_average import WeightAverage
+
+
+class EMACallback(keras.callbacks.Callback):
+    """Validation runs with the averages, and so does everything from the end of an epoch to the next one."""
+
+    def __init__(self, average: WeightAverage):
+        super().__init__()
+        self.average = average
+
+    def on_test_begin(self, logs: Optional[Dict[str, Any]] = None) -> None:
+        """Put the averages into the model."""
+        self.average.activate()
+
+    def on_test_end(self, logs: Optional[Dict[str, Any]] = None) -> None:
+        """Put the raw weights back."""
+        self.average.deactivate()
+
+    def on_epoch_begin(self, epoch: int, logs: Optional[Dict[str, Any]] = None) -> None:
+        """Put the raw weights back: the training goes on from them."""
+        self.average.deactivate()
+
+    def on_epoch_end(self, epoch: int, logs: Optional[Dict[str, Any]] = None) -> None:
+        """Put the averages into the model, for what is exported after this epoch."""
+        self.average.activate()

@@ -1,0 +1,35 @@
+"""One readable line per epoch in the log."""
+
+import logging
+from typing import Any, Dict, Optional
+
+import keras
+import numpy as np
+
+logger = logging.getLogger(__name__)
+
+
+class LoggerCallback(keras.callbacks.Callback):
+    """Log the start and the results of each epoch.
+
+    Attributes:
+        last_logs: The logs of the last epoch; `{}` before.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last_logs: Dict[str, Any] = {}
+
+    def on_epoch_begin(self, epoch: int, logs: Optional[Dict[str, Any]] = None) -> None:
+        """Log that an epoch starts."""
+        logger.info("Start of epoch %4d", epoch + 1)
+
+    def on_epoch_end(self, epoch: int, logs: Optional[Dict[str, Any]] = None) -> None:
+        """Log all values of the epoch by name, arrays by their mean."""
+        self.last_logs = dict(logs or {})
+        logger.info("Results of epoch %4d %s", epoch + 1, format_logs(self.last_logs))
+
+
+def format_logs(logs: Dict[str, Any]) -> str:
+    """Return `name: value - name: value ...` with names in order and four decimals."""
+    return " - ".join(f"{name}: {np.mean(logs[name]):.4f}" for name in sorted(logs))

@@ -1,0 +1,331 @@
+"""The story of a training: `Trainer.train` is the page to read first."""
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Dict, Generic, List, Optional, Tuple, Type, TypeVar, Union
+
+import keras
+import tensorflow as tf
+
+from tfaip.data.pipeline.definitions import PipelineMode
+from tfaip.device.device_config import DeviceConfig, DistributionStrategy
+from tfaip.errors import UsageError
+from tfaip.model.weight_average import WeightAverage, automatic_decay
+from tfaip.params.generics import type_argument
+from tfaip.scenario import params_files
+from tfaip.trainer import checkpoints
+from tfaip.trainer.callback_order import callbacks_in_order
+from tfaip.trainer.callbacks.logger_callback import LoggerCallback
+from tfaip.trainer.callbacks.train_params_logger import TrainerCheckpointsCallback
+from tfaip.trainer.epochs import steps_per_epoch
+from tfaip.trainer.optimizer.build import build_optimizer
+from tfaip.trainer.params import TrainerParams, check_outputs
+from tfaip.trainer.seeds import set_global_random_seed
+from tfaip.trainer.state import BestState, TrainerState
+
+if TYPE_CHECKING:
+    from tfaip.data.data import DataBase
+    from tfaip.data.pipeline.stream import BatchStream
+    from tfaip.scenario.scenariobase import ScenarioBase
+
+TTrainerParams = TypeVar("TTrainerParams", bound=TrainerParams)
+
+Logs = Dict[str, Any]
+
+logger = logging.getLogger(__name__)
+
+
+class Trainer(Generic[TTrainerParams]):
+    """Trains a scenario: data, model, weights, epochs, exports.
+
+    Scenarios may override `setup_data`, `setup_callbacks`, `create_warmstarter` and `train` (and call `super()`).
+    Nothing of the model exists before `train` builds it. `params` is the live state that scenarios read:
+    `current_epoch`, `early_stopping`, `learning_rate.epochs` and `steps_per_epoch`, `saved_checkpoint_sub_dir`.
+    """
+
+    @classmethod
+    def params_cls(cls) -> Type[TTrainerParams]:
+        """Return the bound class of the params."""
+        return type_argument(cls, TTrainerParams)
+
+    @staticmethod
+    def parse_trainer_params(
+        d: Union[Dict[str, Any], str],
+    ) -> "Tuple[TrainerParams, Type[ScenarioBase]]":
+        """Return the trainer params and the scenario class in a dict, a JSON file, or a folder with one."""
+        if isinstance(d, dict):
+            return params_files.trainer_params_from_dict(d)
+        return params_files.trainer_params_from_path(d)
+
+    @classmethod
+    def restore_trainer(cls, checkpoint: Union[Dict[str, Any], str]) -> "Trainer":
+        """Return a trainer that continues the training whose params `checkpoint` holds."""
+        params, scenario_cls = cls.parse_trainer_params(checkpoint)
+        return scenario_cls.create_trainer(params, restore=True)
+
+    def __init__(self, params: TTrainerParams, scenario: "ScenarioBase", restore: bool = False):
+        self._params = params
+        self._scenario = scenario
+        self._restore = restore
+        self._data: Optional[DataBase] = None
+        self._steps_per_epoch: Optional[int] = None
+        self._callbacks: List[keras.callbacks.Callback] = []
+        self._stream: Optional[BatchStream] = None
+        self._stream_start_epoch = 0
+        self._state = TrainerState(epoch=params.current_epoch)
+        self._check_params()
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = str(params.tf_cpp_min_log_level)
+        self._seed(0)
+        self.device_config = DeviceConfig(params.device)
+        scenario.params.id = _run_id(params)
+
+    @property
+    def params(self) -> TTrainerParams:
+        """The live params of this training."""
+        return self._params
+
+    @property
+    def scenario(self) -> "ScenarioBase":
+        """The scenario that is trained."""
+        return self._scenario
+
+    @property
+    def data(self) -> "DataBase":
+        """The data of the scenario, after `setup_data`."""
+        if self._data is None:
+            raise ValueError("The trainer has no data yet: call `setup_data` before.")
+        return self._data
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches in an epoch, after `setup_steps_per_epoch`."""
+        if self._steps_per_epoch is None:
+            self.setup_steps_per_epoch()
+        return self._steps_per_epoch or 0
+
+    # ---- the story
+
+    def train(self, callbacks: Optional[List[keras.callbacks.Callback]] = None) -> Logs:
+        """Train, write checkpoints and exports as the params say, and return the logs of the last epoch.
+
+        The graph is traced before any data are read, so a mistake in it costs no time. `{}` is returned if no
+        epoch was left to train.
+        """
+        self.setup_data()
+        self.setup_model()
+        self.setup_steps_per_epoch()
+        self._open_pipelines()
+        self._compile()
+        self._restore_or_warmstart()
+        self._callbacks = self.setup_callbacks(self._optimizer, callbacks)
+        if self._params.current_epoch >= self._params.epochs:
+            self._report_finished()
+            return {}
+        self._log_params()
+        logs = self.fit()
+        self._export_final()
+        return logs
+
+    # ---- its chapters
+
+    def setup_data(self) -> None:
+        """Create the data; a second call does nothing."""
+        if self._data is None:
+            self._data = self._scenario.data
+
+    def setup_model(self) -> None:
+        """Create model and graph and trace them; a second call does nothing."""
+        if self._scenario.keras_train_model is None:
+            self._seed(1)
+            with self.device_config.scope():
+                self._scenario.setup_training_graph(self._params.no_train_scope)
+
+    def setup_steps_per_epoch(self) -> None:
+        """Count the batches of an epoch anew, and tell the learning-rate schedule."""
+        pipelines = self._params.gen.setup
+        generator = self._training_pipeline().create_data_generator()
+        self._steps_per_epoch = steps_per_epoch(
+            generator,
+            batch_size=1 if generator.yields_batches() else pipelines.train.batch_size,
+            samples_per_epoch=self._params.samples_per_epoch,
+            scale_epoch_size=self._params.scale_epoch_size,
+        )
+        self._params.learning_rate.epochs = self._params.epochs
+        self._params.learning_rate.steps_per_epoch = self._steps_per_epoch
+
+    def setup_callbacks(
+        self, optimizer: keras.optimizers.Optimizer, callbacks: Optional[List[keras.callbacks.Callback]] = None
+    ) -> List[keras.callbacks.Callback]:
+        """Return all callbacks in their order; those handed in come last. Override it to change them."""
+        return callbacks_in_order(self, callbacks or [])
+
+    def create_train_params_logger_callback(
+        self, store_weights: bool, store_params: bool
+    ) -> TrainerCheckpointsCallback:
+        """Return a new callback that captures weights, or commits them with state and params."""
+        writer = self._checkpoint_writer if self._params.write_checkpoints else None
+        return TrainerCheckpointsCallback(
+            self._params,
+            store_weights=store_weights,
+            store_params=store_params,
+            writer=writer,
+            state=self._state_after,
+        )
+
+    def create_warmstarter(self, **kwargs: Any) -> Any:
+        """Return what fetches weights before a new training."""
+        return self._params.warmstart.create(**kwargs)
+
+    def fit(self) -> Logs:
+        """Train from `params.current_epoch` to `params.epochs` and return the logs of the last epoch.
+
+        It may be called again with exchanged data and callbacks; model, optimizer and averages go on.
+        """
+        params = self._params
+        with self._open_stream() as batches:
+            self._scenario.fit(
+                epochs=params.epochs,
+                callbacks=self._callbacks,
+                steps_per_epoch=self.steps_per_epoch,
+                initial_epoch=params.current_epoch,
+                validation_freq=params.val_every_n,
+                batches=batches,
+                steps_per_execution=1 if params.profile else params.steps_per_execution,
+            )
+        logs = next((c.last_logs for c in self._callbacks if isinstance(c, LoggerCallback)), {})
+        return dict(logs)
+
+    # ---- what the chapters do
+
+    def _check_params(self) -> None:
+        params = self._params
+        check_outputs(params)
+        if params.export_best is None:
+            params.export_best = params.output_dir is not None
+        if self._restore and params.output_dir is None:
+            raise UsageError("A training can only be resumed from its `--trainer.output_dir`, which is not set.")
+        _refuse_what_is_missing(params)
+        if params.output_dir is None:
+            logger.info("Nothing is written: `--trainer.output_dir` is not set.")
+
+    def _seed(self, offset: int) -> None:
+        if self._params.random_seed is not None:
+            set_global_random_seed(self._params.random_seed + offset)
+
+    def _training_pipeline(self) -> Any:
+        return self._params.gen.train_data(self.data)
+
+    def _open_pipelines(self) -> None:
+        """Create the pipelines of training and validation; the data keep them by mode."""
+        self._training_pipeline()
+        if PipelineMode.EVALUATION not in self.data._pipelines:  # a scenario may have put its own there
+            self._params.gen.val_data(self.data)
+        if self._params.preload_data:
+            self.data.preload(progress_bar=self._params.preload_data_progress_bar)
+
+    def _compile(self) -> None:
+        """Give the model its optimizer and average, and build what is exported."""
+        params = self._params
+        with self.device_config.scope():
+            self._optimizer = build_optimizer(params)
+            self._scenario.setup_training(
+                self._optimizer,
+                skip_model_load_test=params.skip_model_load_test,
+                run_eagerly=params.force_eager,
+                no_train_scope=params.no_train_scope,
+                steps_per_epoch=self.steps_per_epoch,
+            )
+        self._train_model.weight_average = self._average()
+        self._checkpoint_writer = checkpoints.CheckpointWriter(self._train_model)
+
+    def _average(self) -> Optional[WeightAverage]:
+        decay = self._params.ema_decay
+        if decay == 0:
+            return None
+        if decay < 0:
+            batch = self._params.gen.setup.train.batch_size
+            decay = automatic_decay(batch, batch * self.steps_per_epoch)
+            logger.info("Weights are averaged with the automatic decay %.5f.", decay)
+        return WeightAverage(self._train_model.trainable_variables, decay)
+
+    @property
+    def _train_model(self) -> Any:
+        return self._scenario.keras_train_model
+
+    def _restore_or_warmstart(self) -> None:
+        if not self._restore:
+            return
+        params = self._params
+        folder = Path(params.output_dir or ".") / params.saved_checkpoint_sub_dir
+        self._state = checkpoints.restore(self._train_model, folder)
+        params.current_epoch = self._state.epoch
+        self._state.best.write(params.early_stopping)
+        logger.info("Resumed after epoch %d from %s", self._state.epoch, folder / checkpoints.FOLDER)
+
+    def _log_params(self) -> None:
+        logger.info("Parameters of the training: %s", self._params.to_json(indent=2))  # type: ignore[attr-defined]
+
+    @contextlib.contextmanager
+    def _open_stream(self) -> Iterator[tf.data.Dataset]:
+        """Open the training batches where the training stands; an error in the pipeline is raised as itself."""
+        pipeline = self.data.pipeline_by_mode(PipelineMode.TRAINING)
+        stream = pipeline.batch_stream(
+            auto_repeat=True, random_seed=self._params.random_seed, start=self._state.position
+        )
+        self._stream_start_epoch = self._params.current_epoch
+        with stream:
+            self._stream = stream
+            try:
+                yield pipeline.dataset_of_stream(stream)
+            except tf.errors.OpError as error:
+                if stream.error is not None:
+                    raise stream.error from error
+                raise
+            finally:
+                self._stream = None
+
+    def _state_after(self, epochs_done: int) -> TrainerState:
+        """Return the state after `epochs_done` epochs, to be saved with the weights of that moment."""
+        position = self._state.position
+        if self._stream is not None:
+            batches = (epochs_done - self._stream_start_epoch) * self.steps_per_epoch
+            position = self._stream.position_after(batches)
+        self._state = TrainerState(
+            epoch=epochs_done, best=BestState.read(self._params.early_stopping), position=position
+        )
+        return self._state
+
+    def _report_finished(self) -> None:
+        logger.warning(
+            "The training is already finished: %d of %d epochs are done. Nothing was changed; "
+            "give a larger `--trainer.epochs` to go on.",
+            self._params.current_epoch,
+            self._params.epochs,
+        )
+
+    def _export_final(self) -> None:
+        params = self._params
+        if params.output_dir is not None and params.export_final:
+            self._scenario.export(os.path.join(params.output_dir, "export"))
+
+
+def _run_id(params: TrainerParams) -> str:
+    name = [os.path.basename(os.path.normpath(params.output_dir))] if params.output_dir else []
+    return "_".join([*name, str(params.scenario.scenario_id), date.today().isoformat()])
+
+
+def _refuse_what_is_missing(params: TrainerParams) -> None:
+    """Refuse switches that exist in parameter files but that this development version does not act on."""
+    missing = {
+        "--trainer.lav_every_n": params.lav_every_n > 0,
+        "--warmstart.model": params.warmstart.model is not None,
+        "--scenario.use_input_gradient_regularization": params.scenario.use_input_gradient_regularization,
+        "--device.dist_strategy": params.device.dist_strategy != DistributionStrategy.DEFAULT,
+    }
+    for flag, is_wanted in missing.items():
+        if is_wanted:
+            raise UsageError(f"`{flag}` is not available in this development version yet. Leave it out.")
