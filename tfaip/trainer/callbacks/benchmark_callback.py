@@ -15,14 +15,16 @@ class BenchmarkCallback(keras.callbacks.Callback):
     """Measures batches and samples per second; logs a line per epoch and a table at the end.
 
     Batches are counted by their numbers, since one event may stand for many steps. Samples are counted by the
-    model's `count`, which `ExtractLogsCallback` takes out of the logs; it must be called before this one.
+    model (`sample_count`), from which they are read once a phase.
 
     Args:
-        extracted_logs_cb: The `ExtractLogsCallback` of the same training.
+        extracted_logs_cb: The `ExtractLogsCallback` of the same training; asked for the count of samples if
+        the
+            model does not keep one.
 
     Attributes:
-        last_train_results: Results of the last epoch, or of the epoch that runs.
-        last_test_results: Results of the last validation, or of the one that runs.
+        last_train_results: Results of the last epoch.
+        last_test_results: Results of the last validation.
     """
 
     def __init__(self, extracted_logs_cb: Any) -> None:
@@ -30,21 +32,19 @@ class BenchmarkCallback(keras.callbacks.Callback):
         self.extracted_logs_cb = extracted_logs_cb
         self.last_train_results = BenchmarkResults()
         self.last_test_results = BenchmarkResults()
-        self._all_train_results = BenchmarkResults()
-        self._epoch_started = 0.0
-        self._epoch_seconds: Optional[float] = None
-        self._test_started = 0.0
+        self._all_epochs = BenchmarkResults()
+        self._started = 0.0
         self._batches = 0
-        self._test_batches = 0
+        self._is_training = False
 
     def print(self) -> None:
         """Log the table of all epochs of the training."""
-        for line in self._all_train_results.pretty_print(None).splitlines():
+        for line in self._all_epochs.pretty_print(None).splitlines():
             logger.info("%s", line)
 
     def on_train_begin(self, logs: Optional[dict[str, Any]] = None) -> None:
         """Start with nothing."""
-        self._all_train_results = BenchmarkResults()
+        self._all_epochs = BenchmarkResults()
 
     def on_train_end(self, logs: Optional[dict[str, Any]] = None) -> None:
         """Log the table."""
@@ -52,20 +52,12 @@ class BenchmarkCallback(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Optional[dict[str, Any]] = None) -> None:
         """Start the clock."""
-        self._batches = 0
-        self._epoch_seconds = None
-        self._epoch_started = time.perf_counter()
+        self._is_training = True
+        self._start()
 
     def on_epoch_end(self, epoch: int, logs: Optional[dict[str, Any]] = None) -> None:
-        """Count what was trained in the epoch, and log it."""
-        seconds = self._epoch_seconds or self._seconds_of_epoch()
-        self.last_train_results = BenchmarkResults()
-        self.last_train_results.add(
-            batches=self._batches, samples=self._samples("count"), seconds=seconds
-        )
-        self._all_train_results.add(
-            batches=self._batches, samples=self._samples("count"), seconds=seconds
-        )
+        """Count what was trained, and log it."""
+        self._finish_epoch()
         logger.info("Speed of training: %s", self.last_train_results.summary())
 
     def on_train_batch_begin(self, batch: int, logs: Optional[dict[str, Any]] = None) -> None:
@@ -77,18 +69,12 @@ class BenchmarkCallback(keras.callbacks.Callback):
 
     def on_test_begin(self, logs: Optional[dict[str, Any]] = None) -> None:
         """Stop the clock of the epoch, start that of the validation."""
-        self._epoch_seconds = self._seconds_of_epoch()
-        self._test_batches = 0
-        self._test_started = time.perf_counter()
+        self._finish_epoch()
+        self._start()
 
     def on_test_end(self, logs: Optional[dict[str, Any]] = None) -> None:
         """Count what was validated, and log it."""
-        self.last_test_results = BenchmarkResults()
-        self.last_test_results.add(
-            batches=self._test_batches,
-            samples=self._samples("val_count"),
-            seconds=time.perf_counter() - self._test_started,
-        )
+        self.last_test_results = self._results("val_count")
         logger.info("Speed of validation: %s", self.last_test_results.summary())
 
     def on_test_batch_begin(self, batch: int, logs: Optional[dict[str, Any]] = None) -> None:
@@ -96,10 +82,26 @@ class BenchmarkCallback(keras.callbacks.Callback):
 
     def on_test_batch_end(self, batch: int, logs: Optional[dict[str, Any]] = None) -> None:
         """Count the batches up to number `batch`."""
-        self._test_batches = batch + 1
+        self._batches = batch + 1
 
-    def _seconds_of_epoch(self) -> float:
-        return time.perf_counter() - self._epoch_started
+    def _start(self) -> None:
+        self._batches = 0
+        self._started = time.perf_counter()
 
-    def _samples(self, name: str) -> float:
-        return float(self.extracted_logs_cb.extracted_logs.get(name, 0))
+    def _finish_epoch(self) -> None:
+        """Take the results of the epoch, at its validation or else at its end."""
+        if not self._is_training:
+            return
+        self._is_training = False
+        self.last_train_results = results = self._results("count")
+        self._all_epochs.add(batches=results.n_batches, samples=results.n_samples, seconds=results.total_time)
+
+    def _results(self, count: str) -> BenchmarkResults:
+        results = BenchmarkResults()
+        seconds = time.perf_counter() - self._started
+        results.add(batches=self._batches, samples=self._samples(count), seconds=seconds)
+        return results
+
+    def _samples(self, count: str) -> float:
+        extracted = self.extracted_logs_cb.extracted_logs.get(count, 0)
+        return float(getattr(self.model, "sample_count", extracted))

@@ -13,14 +13,14 @@ _SILENT, _LINES = 0, 2
 class TFAIPProgbarLogger(keras.callbacks.ProgbarLogger):
     """Shows epoch, step, rate, remaining time, losses and metrics on stderr.
 
-    Mode 0 shows nothing; mode 1 a bar on a terminal and plain lines elsewhere; mode 2 plain lines always. It is called
-    once per call into the compiled graph, which may hold many steps, and reads the values of the logs only
-    when it draws: nobody waits for numbers that are not shown.
+    Mode 0 shows nothing; mode 1 a bar on a terminal and plain lines elsewhere; mode 2 plain lines always. It
+    is called once per call into the compiled graph, which may hold many steps, and reads the values of the
+    logs only when it draws: nobody waits for numbers that are not shown.
 
     Args:
         delta_time: Least seconds between two plain lines.
         mode: 0, 1 or 2; `None`: the `verbose` that the training loop hands to its callbacks.
-        kwargs: Attributes of Keras' class that a caller wants to set.
+        kwargs: Values for attributes of the class, for example `verbose`.
     """
 
     def __init__(self, delta_time: float = 5, *, mode: Optional[int] = None, **kwargs: Any) -> None:
