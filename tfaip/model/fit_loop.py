@@ -68,7 +68,8 @@ def fit(
     """
     params = {"epochs": epochs, "steps": steps_per_epoch, "verbose": 0}
     chain = Callbacks(callbacks, model, params)
-    size = CallSize(steps_per_execution)
+    # Steps that run line by line gain nothing together; a debugger and Ctrl-C want them one by one.
+    size = CallSize(1 if model.run_eagerly else steps_per_execution)
     logs: Logs = {}
     model.stop_training = False
     chain.call("on_train_begin", {})

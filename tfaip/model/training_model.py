@@ -178,7 +178,7 @@ class TrainingModel(keras.Model):
                 eager=self.run_eagerly,
                 jit_compile=self.jit_compile,
             )
-        return self._train_steps(iterator, 1 if self.run_eagerly else n)
+        return self._train_steps(iterator, n)
 
     def run_test_steps(self, iterator: Any, n: int) -> tuple[int, dict[str, Any]]:
         """Evaluate up to `n` batches; return how many there were, and the metrics so far."""

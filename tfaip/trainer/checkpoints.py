@@ -189,7 +189,7 @@ def _read_description(path: Path) -> dict[str, Any]:
 def _damage_reported(path: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
+    except (OSError, ValueError, LookupError, RuntimeError, tf.errors.OpError) as error:
         raise StorageError(
             f"The checkpoint `{path}` is damaged: {type(error).__name__}: {_first_line(error)}. Nothing was "
             "changed. Restore the folder from a copy, or start anew in another `--trainer.output_dir`."
