@@ -89,9 +89,7 @@ class ScenarioParams:
     """The task."""
 
     model: ModelParams = field(default_factory=ModelParams, metadata=pai_meta(mode="flat"))
-    weights: Dict[str, float] = field(
-        default_factory=dict, metadata=pai_meta(help="Weight of each loss.")
-    )
+    weights: Dict[str, float] = field(default_factory=dict, metadata=pai_meta(help="Weight of each loss."))
     scenario_id: Optional[str] = field(default=None, metadata=pai_meta(mode="ignore"))
 
 
@@ -108,12 +106,8 @@ class PipelineParams:
 class SetupParams:
     """Two pipelines."""
 
-    train: PipelineParams = field(
-        default_factory=PipelineParams, metadata=pai_meta(mode="flat", fix_dc=True)
-    )
-    val: PipelineParams = field(
-        default_factory=PipelineParams, metadata=pai_meta(mode="flat", fix_dc=True)
-    )
+    train: PipelineParams = field(default_factory=PipelineParams, metadata=pai_meta(mode="flat", fix_dc=True))
+    val: PipelineParams = field(default_factory=PipelineParams, metadata=pai_meta(mode="flat", fix_dc=True))
 
 
 @pai_dataclass

@@ -13,8 +13,9 @@ from tfaip.params.suggestions import any_of
 from tfaip.params.values import choices_of
 
 _INDENT = 2
-_TEXT_COLUMN = 36
+_TEXT_COLUMN = 40
 _METAVARS = {int: "INT", float: "FLOAT", bool: "True|False", str: "TEXT"}
+_NO_BREAK = "\N{NO-BREAK SPACE}"  # it keeps `(default: 1)` together
 _LONGEST_CHOICES = 28  # longer lists of choices go into the text, where they can be wrapped
 
 
@@ -64,16 +65,15 @@ def format_values(
 
 
 def _headline(group: str, members: list[Flag], values: Mapping[str, Any]) -> str:
-    for flag in members:
-        if flag.name == group and flag.is_class:
-            summary = _summary(type(values.get(group)))
-            return f"{group}: {summary}" if summary else f"{group}:"
-    return f"{group}:"
+    has_class = members[0].name == group and members[0].is_class
+    cls = type(values.get(group)) if has_class else members[0].owner.parsed_type
+    return f"{group}: {_summary(cls)}".rstrip()
 
 
 def _entry(flag: Flag, text: str, width: int) -> list[str]:
     left = f"{'':{_INDENT}}--{flag.name} {_metavar(flag)}"
-    lines = textwrap.wrap(text, max(width - _TEXT_COLUMN, 20))
+    lines = textwrap.wrap(text, max(width - _TEXT_COLUMN, 20), break_on_hyphens=False)
+    lines = [line.replace(_NO_BREAK, " ") for line in lines]
     if len(left) < _TEXT_COLUMN - 1:
         left, lines = f"{left:{_TEXT_COLUMN}}{lines[0]}", lines[1:]
     return [left, *(f"{'':{_TEXT_COLUMN}}{line}" for line in lines)]
@@ -102,7 +102,7 @@ def _text(flag: Flag, value: Any, origin: str, names_of: NamesOfChoice) -> str:
     if value is MISSING:
         sentences.append("(required)")
     else:
-        sentences.append(f"({origin}: {_readable(flag, value, names_of)})")
+        sentences.append(f"({origin}:{_NO_BREAK}{_readable(flag, value, names_of)})")
     return " ".join(_closed(sentence) for sentence in sentences if sentence)
 
 

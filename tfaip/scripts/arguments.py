@@ -1,0 +1,110 @@
+"""What all programs share: how they are called, and how they end."""
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tfaip.errors import TfaipError, UsageError
+from tfaip.logs import setup_logging
+from tfaip.version import __version__
+
+_INTERRUPTED = 130  # what shells report for a program that Ctrl-C ended
+
+
+@dataclass(frozen=True)
+class Command:
+    """A program that is called with one operand and flags: `tfaip-train SCENARIO --trainer.epochs 3`.
+
+    Attributes:
+        program: The name of the program.
+        operand: What its first argument is called in help.
+        summary: What it does, in a sentence.
+        operand_help: What the first argument must be.
+        example: A call that works.
+    """
+
+    program: str
+    operand: str
+    summary: str
+    operand_help: str
+    example: str
+
+    @property
+    def usage(self) -> str:
+        """How it is called."""
+        return f"{self.program} {self.operand} [--FLAG VALUE ...]"
+
+    def split(self, args: Sequence[str] | None) -> tuple[str, list[str]]:
+        """Return the operand and the flags behind it; help and version are shown at once.
+
+        Args:
+            args: The words behind the name of the program; `None`: those of this process.
+        """
+        words = sys.argv[1:] if args is None else list(args)
+        if "--version" in words:
+            self._parser().parse_args(["--version"])
+        if words and not words[0].startswith("-"):
+            return words[0], words[1:]
+        if not {"-h", "--help"}.isdisjoint(words):
+            self._parser().parse_args(["--help"])
+        got = f"got `{words[0]}`" if words else "got nothing"
+        raise UsageError(
+            f"`{self.program}` expects {self.operand} as its first argument, {got}. "
+            f"Try `{self.example}`, or `{self.program} --help`."
+        )
+
+    def _parser(self) -> argparse.ArgumentParser:
+        parser = argparse.ArgumentParser(
+            prog=self.program,
+            usage=self.usage,
+            description=self.summary,
+            epilog=f"`{self.program} {self.operand} --help` lists the flags. Example: {self.example}",
+        )
+        parser.add_argument(self.operand, help=self.operand_help)
+        parser.add_argument("--version", action="version", version=f"tfaip {__version__}")
+        return parser
+
+
+def run_command(main: Callable[[], Any]) -> None:
+    """Run a program: set up logging, call `main`, and leave with an exit code if it fails.
+
+    A `TfaipError` ends as `tfaip: error: <message>`, the last line of stderr, and with its own code; its
+    traceback is shown if the environment variable `TFAIP_DEBUG` is set. Any other exception is a bug and
+    leaves as it is: with a traceback and code 1.
+    """
+    try:
+        setup_logging()
+        main()
+        sys.stdout.flush()
+    except TfaipError as error:
+        if os.environ.get("TFAIP_DEBUG", "0") != "0":
+            traceback.print_exc()
+        _print_error(str(error))
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        _print_error("Interrupted.")
+        sys.exit(_INTERRUPTED)
+    except BrokenPipeError:
+        if not _stdout_is_closed():
+            raise
+        sys.exit(1)
+
+
+def _print_error(message: str) -> None:
+    for line in message.splitlines() or [""]:
+        sys.stderr.write(f"tfaip: error: {line}\n")
+
+
+def _stdout_is_closed() -> bool:
+    """Return whether the reader of stdout has left; if so, nothing will be written any more."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python would flush once more at its end, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False

@@ -1,0 +1,64 @@
+"""`tfaip-train SCENARIO [flags]`: train a scenario."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tfaip.scenario.scenariobase import ScenarioBase
+    from tfaip.trainer.params import TrainerParams
+
+
+def parse_args(args: Sequence[str] | None = None) -> "tuple[type[ScenarioBase], TrainerParams]":
+    """Return the scenario class and the params of the training.
+
+    Args:
+        args: The words behind the name of the program; `None`: those of this process.
+
+    Raises:
+        UsageError: If there is no such scenario, or a flag is wrong.
+    """
+    from tfaip.scripts.arguments import Command
+    from tfaip.scripts.training import parse_trainer_params
+
+    command = Command(
+        program="tfaip-train",
+        operand="SCENARIO",
+        summary="Train a scenario.",
+        operand_help="package.module:Class, package.module, or a package with a module `scenario`",
+        example="tfaip-train scenarios.tutorial.full --trainer.output_dir run --trainer.epochs 5",
+    )
+    name, flags = command.split(args)
+
+    from tfaip.scenario.discovery import import_scenario
+
+    scenario = import_scenario(name)
+    return scenario, parse_trainer_params(command, name, scenario.default_trainer_params(), flags)
+
+
+def main(scenario: "type[ScenarioBase]", trainer_params: "TrainerParams") -> Any:
+    """Train `scenario` and return the logs of the last epoch.
+
+    Raises:
+        UsageError: If `trainer_params` can not be used; then nothing was written.
+    """
+    from tfaip.scripts.training import check_before_start, log_file
+
+    check_before_start(trainer_params)
+    with log_file(trainer_params.output_dir, append=False):
+        return scenario.create_trainer(trainer_params).train()
+
+
+def run() -> None:
+    """Train as the command line of this process says."""
+    from tfaip.scripts.arguments import run_command
+
+    run_command(lambda: main(*parse_args()))
+
+
+if __name__ == "__main__":
+    if not __package__:
+        # Started as a file: then Python looks for modules in this folder, not in the one that holds `tfaip`.
+        sys.path[0] = str(Path(__file__).resolve().parents[2])
+    run()

@@ -1,0 +1,98 @@
+"""What the programs that train share: from flags to checked params, and from those to a training."""
+
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Optional
+
+from tfaip.errors import UsageError
+from tfaip.logs import WriteToLogFile
+from tfaip.params.differences import differences
+from tfaip.params.parser import TFAIPArgumentParser
+from tfaip.params.post_init import post_init
+from tfaip.scripts.arguments import Command
+from tfaip.trainer.params import TrainerParams, check_outputs
+
+logger = logging.getLogger(__name__)
+
+_LOG = "train.log"
+
+
+def parse_trainer_params(
+    command: Command, operand: str, defaults: TrainerParams, flags: Sequence[str]
+) -> TrainerParams:
+    """Return `defaults` with what `flags` change.
+
+    Raises:
+        UsageError: If a flag or a value is wrong.
+    """
+    parser = TFAIPArgumentParser(
+        prog=f"{command.program} {operand}",
+        usage=f"{command.program} {operand} [--FLAG VALUE ...]",
+        description=command.summary,
+    )
+    parser.add_root_argument("trainer", type(defaults), default=defaults)
+    return parser.parse_args(flags).trainer
+
+
+def check_before_start(params: TrainerParams) -> None:
+    """Raise if `params` contradict each other or can not be used here; nothing is written.
+
+    Raises:
+        UsageError: If so. It is found without TensorFlow.
+    """
+    if params.output_dir is not None:
+        params.output_dir = os.path.expanduser(params.output_dir)
+        check_output_dir(params.output_dir)
+    post_init(params)
+    check_outputs(params)
+
+
+def check_output_dir(output_dir: str) -> None:
+    """Raise unless the folder `output_dir` can be written, or created.
+
+    Raises:
+        UsageError: If it can not, with the reason.
+    """
+    if not output_dir:
+        raise UsageError("`--trainer.output_dir` is empty: name a folder, or leave it out to write nothing.")
+    folder = Path(output_dir).absolute()
+    existing = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+    if not existing.is_dir():
+        raise UsageError(f"`--trainer.output_dir {output_dir}` needs a folder, but `{existing}` is none.")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise UsageError(
+            f"`--trainer.output_dir {output_dir}` can not be written: `{existing}` is read-only."
+        )
+
+
+@contextmanager
+def log_file(output_dir: Optional[str], *, append: bool) -> Iterator[None]:
+    """Let all messages also go to `train.log`, if there is a folder for it, while the `with` block runs.
+
+    Some mistakes are found only when data and model are there. If one leaves the block as a `UsageError`, the
+    folders that were made for the log are removed again.
+    """
+    if output_dir is None:
+        yield
+        return
+    folder = Path(output_dir).absolute()
+    new_folders = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        with WriteToLogFile(output_dir, append=append, log_name=_LOG):
+            yield
+    except UsageError:
+        if folder in new_folders and os.listdir(folder) == [_LOG]:
+            (folder / _LOG).unlink()
+            for path in new_folders:
+                path.rmdir()
+        raise
+
+
+def log_differences(stored: TrainerParams, params: TrainerParams) -> None:
+    """Log what the command line changed in stored params."""
+    lines = differences(stored, params, "trainer")
+    if lines:
+        logger.info("Changed parameters:\n%s", "\n".join(f"  {line}" for line in lines))
