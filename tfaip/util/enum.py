@@ -1,0 +1,3 @@
+"""Label: lives in `tfaip.params.enums`."""
+
+from tfaip.params.enums import StrEnum as StrEnum

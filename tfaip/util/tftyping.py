@@ -1,0 +1,3 @@
+"""Label: lives in `tfaip.model.modelbase`."""
+
+from tfaip.model.modelbase import AnyTensor as AnyTensor

@@ -1,0 +1,3 @@
+"""Label: lives in `tfaip.data.pipeline.definitions`."""
+
+from tfaip.data.pipeline.definitions import AnyNumpy as AnyNumpy
