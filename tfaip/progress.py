@@ -141,14 +141,16 @@ class ProgressLines:
         self._unit = unit
         self._seconds_between_lines = seconds_between_lines
         self._stream = sys.stderr if stream is None else stream
-        self._started = self._written = time.monotonic()
+        self._started = self._written = self._counted = time.monotonic()
         self._done = 0
         self._is_open = True
 
     def update(self, done: int, note: Note) -> None:
         """Write a line, if the last one is old enough."""
-        self._done = done
-        if time.monotonic() - self._written >= self._seconds_between_lines:
+        now = time.monotonic()
+        if done != self._done:
+            self._done, self._counted = done, now
+        if now - self._written >= self._seconds_between_lines:
             self._write(note())
 
     def close(self, note: Optional[Note] = None) -> None:

@@ -1,15 +1,12 @@
 """Params of the warm start: where weights come from and how their names are matched."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, List, Optional
+from typing import Any, List, Optional
 
 from paiargparse import pai_dataclass, pai_meta
 
 from tfaip.errors import UsageError
 from tfaip.params.checks import check_pattern
-
-if TYPE_CHECKING:
-    from tfaip.trainer.warmstart.warmstarter import WarmStarter
 
 
 @pai_dataclass
@@ -77,9 +74,9 @@ class WarmStartParams:
                 "remove it, or `--warmstart.include` and `--warmstart.exclude`."
             )
 
-    def create(self, **kwargs: Any) -> "WarmStarter":
+    def create(self, **kwargs: Any) -> Any:
         """Return the object that loads the weights into a model."""
-        from tfaip.trainer.warmstart.warmstarter import WarmStarter
+        from tfaip.trainer.warmstart.warmstarter import WarmStarter  # pyright: ignore[reportMissingImports]
 
         return WarmStarter(self, **kwargs)
 
