@@ -257,8 +257,7 @@ class TrainerParams(Generic[TScenarioParams, TTrainerPipelineParams]):
         default=0.0,
         metadata=pai_meta(
             help="Decay of the moving average of the weights, below 1; validation and exports use "
-            "the average. 0: no average; -1: chosen by the length of an epoch. Also spelled "
-            "calc_ema."
+            "the average. 0: no average; -1: chosen by the length of an epoch."
         ),
     )
     random_seed: Optional[int] = field(

@@ -29,10 +29,7 @@ class OptimizerParams:
     )
     global_clip_norm: Optional[float] = field(
         default=None,
-        metadata=pai_meta(
-            help="Scale all gradients together down to this L2 norm. None: no clipping. "
-            "Also spelled clip_global_norm."
-        ),
+        metadata=pai_meta(help="Scale all gradients together down to this L2 norm. None: no clipping."),
     )
 
     def __post_init__(self) -> None:

@@ -22,7 +22,7 @@ class ExponentialDecayParams(LearningRateParams):
     )
     lr_decay_rate: float = field(
         default=0.99,
-        metadata=pai_meta(help="Factor of each decay. Also spelled decay."),
+        metadata=pai_meta(help="Factor of each decay."),
     )
     decay_min_fraction: float = field(
         default=0.0,
