@@ -1,0 +1,181 @@
+"""One pass after another over the data: what the generator yields, processed, with its position."""
+
+import logging
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from itertools import islice
+from typing import Any
+
+from tfaip.data.pipeline.datagenerator import DataGenerator
+from tfaip.data.pipeline.definitions import PipelineMode, Sample
+from tfaip.data.pipeline.processor.pipeline import DataProcessorPipeline, RunningProcessors
+from tfaip.data.pipeline.processor.stages import Numbered
+from tfaip.data.pipeline.seeding import PassSeeds
+from tfaip.errors import DataError, TfaipError
+
+logger = logging.getLogger(__name__)
+
+
+class Passes:
+    """Yields the processed samples of a generator, pass by pass.
+
+    The processors are created once, when the first pass begins. With a random seed a pass depends on the seed
+    and its index only, so that any pass can be run again.
+    """
+
+    def __init__(
+        self,
+        generator: DataGenerator[Any],
+        processors: DataProcessorPipeline,
+        *,
+        limit: int = -1,
+        random_seed: int | None = None,
+        read_ahead: int = 1,
+    ) -> None:
+        """Prepare the passes.
+
+        Args:
+            generator: The source of samples.
+            processors: What is applied to them.
+            limit: Samples of each pass that are used; 0 or less uses all.
+            random_seed: What random numbers are derived from; None leaves them as they are.
+            read_ahead: Samples that are taken from the generator at a time, if there is a random seed.
+        """
+        self.generator = generator
+        self._processors = processors
+        self._limit = limit
+        self._random_seed = random_seed
+        self._read_ahead = read_ahead
+        self._running: RunningProcessors | None = None
+        self._warned = False
+
+    @property
+    def mode(self) -> PipelineMode:
+        """What the samples are for."""
+        return self._processors.mode
+
+    @property
+    def is_mapping(self) -> bool:
+        """Whether a processed sample has the index of the one it was made of."""
+        return self._processors.is_mapping
+
+    def seeds(self, pass_index: int) -> PassSeeds | None:
+        """Return the seeds of a pass, None without a random seed."""
+        return None if self._random_seed is None else PassSeeds(self._random_seed, pass_index)
+
+    def samples(self, pass_index: int, *, skip: int = 0) -> Iterator[Numbered]:
+        """Yield the processed samples of a pass with their indices, after the first `skip` generated ones."""
+        seeds = self.seeds(pass_index)
+        generated = self._generated(seeds, skip, self._limit)
+        valid = _valid_samples(generated, self.generator, self.mode)
+        return self._start().run(valid, seeds)
+
+    def batches(self, pass_index: int, *, skip: int = 0) -> Iterator[tuple[int, list[Numbered]]]:
+        """Yield the lists of processed samples of a pass with their indices, if the generator yields lists.
+
+        Lists that are empty after processing are dropped; the first `skip` generated ones are not processed.
+        """
+        seeds = self.seeds(pass_index)
+        running = self._start()
+        first = 0
+        for index, samples in self._generated(seeds, 0, -1):
+            if 0 < self._limit <= first:
+                break
+            used = list(samples) if self._limit <= 0 else list(samples)[: self._limit - first]
+            if index >= skip:
+                numbered = _valid_samples(enumerate(used, start=first), self.generator, self.mode)
+                processed = list(running.run(numbered, seeds and seeds.of_batch(index)))
+                if processed:
+                    yield index, processed
+            first += len(used)
+
+    def require_valid(self, number: int) -> None:
+        """Refuse to repeat a pass that gave `number` = 0 samples, for it would never end."""
+        if number == 0:
+            raise DataError(
+                "no valid sample in a full pass: all samples of the generator "
+                f"`{type(self.generator).__name__}` were dropped in mode {self.mode}. Look at the generator "
+                "and at the processors in `pre_proc` that mark samples as invalid."
+            )
+
+    def _start(self) -> RunningProcessors:
+        if self._running is None:
+            self._running = self._processors.start()
+        return self._running
+
+    def _generated(self, seeds: PassSeeds | None, skip: int, limit: int) -> Iterator[tuple[int, Any]]:
+        """Yield what the generator yields with its index; errors name the generator and the index."""
+        index = skip
+        try:
+            for item in self._items(seeds, skip, limit):
+                yield index, item
+                index += 1
+        except TfaipError:
+            raise
+        except Exception as error:
+            raise DataError(
+                f"the generator `{type(self.generator).__name__}` failed at sample {index} with "
+                f"{type(error).__name__}: {error}"
+            ) from error
+        self._warn_if_short(index)
+
+    def _items(self, seeds: PassSeeds | None, skip: int, limit: int) -> Iterator[Any]:
+        randomness = nullcontext() if seeds is None else seeds.generator()
+        with randomness:
+            items = iter(self.generator.generate())
+            deque(islice(items, skip), maxlen=0)
+        if limit > 0:
+            items = islice(items, max(0, limit - skip))
+        return items if seeds is None else _in_chunks(items, randomness, self._read_ahead)
+
+    def _warn_if_short(self, number: int) -> None:
+        """Say once that the generator yields fewer samples than it promised."""
+        generator = self.generator
+        if self._warned or generator.yields_batches():
+            return
+        try:
+            promised = len(generator)
+        except Exception:  # noqa: BLE001 - only who needs the length complains about it
+            return
+        expected = min(promised, self._limit) if self._limit > 0 else promised
+        if number < expected:
+            self._warned = True
+            logger.warning(
+                "The generator %s yielded %d of %d samples in mode %s. Let its `__len__` return the number "
+                "of samples of one pass.",
+                type(generator).__name__,
+                number,
+                expected,
+                self.mode,
+            )
+
+
+def _in_chunks(items: Iterator[Any], randomness: AbstractContextManager[None], size: int) -> Iterator[Any]:
+    """Yield the items, taken `size` at a time, so that the random state is exchanged less often."""
+    while True:
+        chunk: list[Any] = []
+        error: Exception | None = None
+        with randomness:
+            try:
+                chunk.extend(islice(items, size))
+            except Exception as raised:  # noqa: BLE001 - raised below, after what came before it
+                error = raised
+        yield from chunk
+        if error is not None:
+            raise error
+        if len(chunk) < size:
+            return
+
+
+def _valid_samples(
+    generated: Iterable[tuple[int, Any]], generator: DataGenerator[Any], mode: PipelineMode
+) -> Iterator[Numbered]:
+    for index, sample in generated:
+        if not isinstance(sample, Sample):
+            raise DataError(
+                f"the generator `{type(generator).__name__}` yielded {type(sample).__name__} as sample "
+                f"{index}, a Sample is expected (or a list of them, if `yields_batches` returns true)."
+            )
+        if sample.is_valid(mode):
+            yield index, sample

@@ -1,0 +1,45 @@
+"""Process samples once, as far as that is allowed, and keep them in memory."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from tfaip.data.pipeline.datagenerator import DataGenerator
+from tfaip.data.pipeline.definitions import Sample
+from tfaip.data.pipeline.passes import Passes
+from tfaip.data.pipeline.processor.dataprocessor import DataProcessorBase, processor_failure
+from tfaip.data.pipeline.processor.pipeline import DataProcessorPipeline
+from tfaip.errors import UsageError
+from tfaip.progress import tqdm_wrapper
+
+
+def preload_samples(
+    generator: DataGenerator[Any],
+    processors: Sequence[DataProcessorBase[Any]],
+    *,
+    progress_bar: bool = False,
+) -> list[Sample]:
+    """Return all samples of one pass, after the `preload` of each processor in order."""
+    if generator.yields_batches():
+        raise UsageError(
+            f"the generator `{type(generator).__name__}` yields batches, which cannot be preloaded. "
+            "Set `--trainer.preload_data False`."
+        )
+    samples = _read(generator, progress_bar)
+    for processor in processors:
+        samples = _preloaded(processor, samples, progress_bar)
+    return samples
+
+
+def _read(generator: DataGenerator[Any], progress_bar: bool) -> list[Sample]:
+    passes = Passes(generator, DataProcessorPipeline([], generator.mode))
+    shown: Iterable[Any] = tqdm_wrapper(
+        passes.samples(0), progress_bar=progress_bar, desc="Loading samples", total=len(generator)
+    )
+    return [sample for _, sample in shown]
+
+
+def _preloaded(processor: DataProcessorBase[Any], samples: list[Sample], progress_bar: bool) -> list[Sample]:
+    try:
+        return list(processor.preload(samples, 1, True, progress_bar))
+    except Exception as error:
+        raise processor_failure(processor, "the samples to preload", error) from error

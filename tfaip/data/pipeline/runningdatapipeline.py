@@ -1,0 +1,181 @@
+"""The `with` blocks in which the processors of a pipeline run."""
+
+from collections.abc import Iterable, Iterator
+from itertools import count
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from tfaip.data.databaseparams import DataPipelineParams, check_remainder
+from tfaip.data.pipeline.batching import BatchBuilder
+from tfaip.data.pipeline.cutting import Cutter, StreamPosition, Transform
+from tfaip.data.pipeline.datagenerator import DataGenerator, count_samples
+from tfaip.data.pipeline.definitions import PipelineMode, Sample
+from tfaip.data.pipeline.passes import Passes
+from tfaip.data.pipeline.processor.params import DataProcessorPipelineParams
+from tfaip.data.pipeline.stream import BatchStream, Positioned
+from tfaip.data.specs import parts_of_mode
+from tfaip.errors import UsageError
+
+if TYPE_CHECKING:  # the data creates its pipelines; the dataset generator is heavy
+    from tfaip.data.data import DataBase
+    from tfaip.data.pipeline.tfdatasetgenerator import TFDatasetGenerator
+
+
+class InputSamplesGenerator:
+    """Yields the pre-processed samples of a generator inside a `with` block.
+
+    Fields: `data` and its `data_params`, and the `mode` of the samples.
+    """
+
+    def __init__(
+        self,
+        processor_pipeline_params: DataProcessorPipelineParams,
+        data: "DataBase[Any]",
+        data_generator: DataGenerator[Any],
+        pipeline_params: DataPipelineParams,
+        mode: PipelineMode,
+        auto_repeat: bool = False,
+    ) -> None:
+        self.data = data
+        self.data_params = data.params
+        self.mode = mode
+        self._generator = data_generator
+        self._pipeline_params = pipeline_params
+        self._processors = processor_pipeline_params.create(pipeline_params, data.params)
+        self._auto_repeat = auto_repeat
+        self._samples: Iterator[Sample] | None = None
+
+    def __len__(self) -> int:
+        """Return the number of generated samples of a pass, at most the limit."""
+        number, limit = count_samples(self._generator), self._pipeline_params.limit
+        return min(limit, number) if limit > 0 else number
+
+    def __enter__(self) -> Iterator[Sample]:
+        """Return an iterator over the samples; if the generator yields batches, over stacked ones."""
+        self._samples = self._stacked() if self._generator.yields_batches() else self._single()
+        return self._samples
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
+    ) -> None:
+        """End what runs for the samples."""
+        close = getattr(self._samples, "close", None)
+        if close is not None:
+            close()
+
+    def stream(
+        self,
+        *,
+        random_seed: int | None = None,
+        start: StreamPosition = StreamPosition(),  # noqa: B008 - immutable
+        transform: Transform | None = None,
+        keep_positions: bool = True,
+    ) -> BatchStream:
+        """Return the batches of the samples from `start` on.
+
+        Args:
+            random_seed: What random numbers are derived from; None leaves them as they are.
+            start: A position of a stream with the same params.
+            transform: Changes the processed samples of each pass before they are shuffled and stacked.
+            keep_positions: Whether the stream will be asked where it is.
+        """
+        params = self._pipeline_params
+        check_remainder(params)
+        if transform is not None and self._generator.yields_batches():
+            raise UsageError(
+                f"the generator `{type(self._generator).__name__}` yields batches, which a dataset generator "
+                "with a `_transform` of its own does not take. Let it yield samples."
+            )
+        passes = self._passes(random_seed)
+        cutter = Cutter(
+            passes,
+            params,
+            auto_repeat=self._auto_repeat,
+            transform=transform,
+            length_fn=self.data.element_length_fn() if params.bucket_boundaries else None,
+        )
+        builder = self._builder(meta_as_json=transform is None)
+
+        def open_batches(start: StreamPosition) -> Iterator[Positioned]:
+            for samples, next_start in cutter.cut(start):
+                yield builder.build(samples), next_start
+
+        return BatchStream(open_batches, start, keep_positions=keep_positions)
+
+    def as_dataset(self, tf_dataset_generator: "TFDatasetGenerator") -> Any:
+        """Return a `tf.data.Dataset` of the batches, changed by the `_transform` of the generator."""
+        return tf_dataset_generator.batches(
+            self.stream(transform=tf_dataset_generator.transform, keep_positions=False)
+        )
+
+    def _passes(self, random_seed: int | None = None) -> Passes:
+        params = self._pipeline_params
+        return Passes(
+            self._generator,
+            self._processors,
+            limit=params.limit,
+            random_seed=random_seed,
+            read_ahead=params.batch_size,
+        )
+
+    def _builder(self, *, meta_as_json: bool = True) -> BatchBuilder:
+        data = self.data
+        specs = {
+            "inputs": data.input_layer_specs(),
+            "targets": data.target_layer_specs(),
+            "meta": data.meta_layer_specs(),
+        }
+        return BatchBuilder(self.mode, specs, data.padding_values(), meta_as_json=meta_as_json)
+
+    def _single(self) -> Iterator[Sample]:
+        passes = self._passes()
+        for pass_index in count() if self._auto_repeat else range(1):
+            number = 0
+            for _, sample in passes.samples(pass_index):
+                number += 1
+                yield sample
+            if self._auto_repeat:
+                passes.require_valid(number)
+
+    def _stacked(self) -> Iterator[Sample]:
+        with self.stream(keep_positions=False) as batches:
+            for batch in batches:
+                yield Sample(**dict(zip(parts_of_mode(self.mode), batch, strict=True)))
+
+
+class OutputSamplesGenerator:
+    """Yields post-processed samples inside a `with` block.
+
+    Fields: the `samples` to process and the `data`.
+    """
+
+    def __init__(
+        self,
+        samples: Iterable[Sample],
+        processor_pipeline_params: DataProcessorPipelineParams,
+        data: "DataBase[Any]",
+        pipeline_params: DataPipelineParams,
+    ) -> None:
+        self.samples = samples
+        self.data = data
+        self._processors = processor_pipeline_params.create(pipeline_params, data.params)
+        self._processed: Iterator[Sample] | None = None
+
+    def __enter__(self) -> Iterator[Sample]:
+        """Return an iterator over the processed samples."""
+        self._processed = self._processors.apply(self.samples)
+        return self._processed
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
+    ) -> None:
+        """End what runs for the samples."""
+        close = getattr(self._processed, "close", None)
+        if close is not None:
+            close()

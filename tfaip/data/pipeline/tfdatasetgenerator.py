@@ -1,0 +1,129 @@
+"""Batches and samples enter a `tf.data.Dataset`."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import tensorflow as tf
+
+from tfaip.data.keras_inputs import tf_specs
+from tfaip.data.pipeline.batching import BatchBuilder
+from tfaip.data.pipeline.definitions import Sample
+from tfaip.data.pipeline.processor.stages import Numbered
+from tfaip.data.pipeline.stream import BatchStream
+from tfaip.data.specs import parts_of_mode
+
+if TYPE_CHECKING:  # the pipeline creates its dataset generator
+    from tfaip.data.pipeline.datapipeline import DataPipeline
+
+TDataPipeline = TypeVar("TDataPipeline", bound="DataPipeline")
+
+
+class TFDatasetGenerator(Generic[TDataPipeline]):
+    """Makes the `tf.data.Dataset` of a pipeline.
+
+    Subclass it to change the samples with TensorFlow: override `_transform`, return an object of the subclass
+    from `DataPipeline._create_tf_dataset_generator`, and if samples look different before, override the
+    `dataset_*_layer_specs` of the data.
+
+    Fields: the `mode` of the samples.
+    """
+
+    def __init__(self, data_pipeline: TDataPipeline) -> None:
+        self.data_pipeline = data_pipeline
+        self.mode = data_pipeline.mode
+
+    @property
+    def data_params(self) -> Any:
+        """The params of the data."""
+        return self.data_pipeline.data_params
+
+    def input_layer_specs(self) -> dict[str, Any]:
+        """Return what the inputs of a sample look like before `_transform`."""
+        return self.data_pipeline.data.dataset_input_layer_specs()
+
+    def target_layer_specs(self) -> dict[str, Any]:
+        """Return what the targets of a sample look like before `_transform`."""
+        return self.data_pipeline.data.dataset_target_layer_specs()
+
+    def meta_layer_specs(self) -> dict[str, Any]:
+        """Return what the meta data of a sample look like before `_transform`."""
+        return self.data_pipeline.data.dataset_meta_layer_specs()
+
+    def _transform(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
+        """Return the dataset of changed samples, in the structure of the specifications; override it.
+
+        The elements are not batched: a tuple of dicts, (inputs, targets, meta) with what the mode has.
+        Called once for each pass.
+        """
+        return dataset
+
+    def create(
+        self, generator_fn: Callable[[], Iterable[Sample]], yields_batches: bool = False
+    ) -> tf.data.Dataset:
+        """Return a dataset of the samples that `generator_fn` returns, after `_transform`.
+
+        Args:
+            generator_fn: Returns processed samples; called when the dataset is iterated.
+            yields_batches: Whether the samples are stacked batches already.
+        """
+        specs = self._specs()
+        builder = BatchBuilder(self.mode, specs, {})
+
+        def elements() -> Iterator[Any]:
+            for index, sample in enumerate(generator_fn()):
+                if yields_batches:
+                    yield tuple(getattr(sample, part) for part in parts_of_mode(self.mode))
+                else:
+                    batch = builder.build([(index, sample)])
+                    yield tuple({key: value[0] for key, value in part.items()} for part in batch)
+
+        signature = tuple(tf_specs(specs[part]) for part in parts_of_mode(self.mode))
+        if not yields_batches:
+            signature = tf.nest.map_structure(
+                lambda spec: tf.TensorSpec(spec.shape[1:], spec.dtype, spec.name), signature
+            )
+        return self._transform(tf.data.Dataset.from_generator(elements, output_signature=signature))
+
+    @property
+    def is_custom(self) -> bool:
+        """Whether the samples are changed on their way."""
+        base = TFDatasetGenerator
+        return type(self)._transform is not base._transform or type(self).create is not base.create
+
+    def transform(self, samples: Iterable[Numbered]) -> Iterator[Numbered]:
+        """Yield the samples of one pass after `_transform`, as NumPy arrays; an error is raised as itself."""
+        errors: list[Exception] = []
+
+        def remembered() -> Iterator[Sample]:
+            try:
+                for _, sample in samples:
+                    yield sample
+            except Exception as error:
+                errors.append(error)
+                raise
+
+        parts = parts_of_mode(self.mode)
+        try:
+            for index, element in enumerate(self.create(remembered).as_numpy_iterator()):
+                yield index, Sample(**dict(zip(parts, element, strict=True)))
+        except tf.errors.OpError as error:
+            raise errors[0] if errors else error from error
+
+    def batches(self, stream: BatchStream) -> tf.data.Dataset:
+        """Return a dataset of the batches of `stream`; each iteration reads the stream anew."""
+        data, params = self.data_pipeline.data, self.data_pipeline.pipeline_params
+        specs = {
+            "inputs": data.input_layer_specs(),
+            "targets": data.target_layer_specs(),
+            "meta": data.meta_layer_specs(),
+        }
+        signature = tuple(tf_specs(specs[part]) for part in parts_of_mode(self.mode))
+        dataset = tf.data.Dataset.from_generator(lambda: iter(stream), output_signature=signature)
+        return dataset.prefetch(params.prefetch) if params.prefetch > 0 else dataset
+
+    def _specs(self) -> dict[str, dict[str, Any]]:
+        return {
+            "inputs": self.input_layer_specs(),
+            "targets": self.target_layer_specs(),
+            "meta": self.meta_layer_specs(),
+        }

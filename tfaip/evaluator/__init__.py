@@ -1,0 +1,1 @@
+"""Metrics over whole samples, after post-processing."""

@@ -1,0 +1,1 @@
+"""Python processes that work on items; knows nothing of samples."""
