@@ -145,7 +145,7 @@ def _network() -> Any:
     image = keras.Input((None, None, 1), dtype="uint8")
     features = keras.ops.cast(image, "float32") / 255
     features = keras.layers.Conv2D(32, 3, padding="same", activation="relu")(features)
-    features = keras.layers.MaxPooling2D(2)(features)
+    features = keras.layers.MaxPooling2D(2, padding="same")(features)
     features = keras.layers.Conv2D(64, 3, padding="same", activation="relu")(features)
     features = keras.layers.GlobalMaxPooling2D()(features)
     features = keras.layers.Dense(128, activation="relu")(features)

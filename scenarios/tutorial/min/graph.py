@@ -17,7 +17,7 @@ class MinGraph(GraphBase):
     def __init__(self, params: MinModelParams, **kwargs: Any):
         super().__init__(params, **kwargs)
         self.conv1 = keras.layers.Conv2D(32, 3, padding="same", activation="relu", name="conv1")
-        self.pool1 = keras.layers.MaxPooling2D(2, name="pool1")
+        self.pool1 = keras.layers.MaxPooling2D(2, padding="same", name="pool1")
         self.conv2 = keras.layers.Conv2D(64, 3, padding="same", activation="relu", name="conv2")
         self.pool2 = keras.layers.GlobalMaxPooling2D(name="pool2")
         self.dense = keras.layers.Dense(128, activation="relu", name="dense")
