@@ -12,6 +12,10 @@ Note = Callable[[], str]
 
 _SECONDS_BETWEEN_DRAWINGS = 0.1  # as often as an eye can follow
 _SECONDS_BETWEEN_LINES = 5.0
+# A short bar, so that the note beside it has room.
+_BAR_FORMAT = (
+    "{desc} {percentage:3.0f}%|{bar:16}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
+)
 
 
 class Progress(Protocol):
@@ -99,7 +103,14 @@ class ProgressBar:
     """A bar with counts, rate, remaining time and a note."""
 
     def __init__(self, *, total: Optional[int], title: str, unit: str, stream: TextIO) -> None:
-        self._bar = tqdm(total=total, desc=title, unit=unit, file=stream, dynamic_ncols=True, miniters=1)
+        self._bar = tqdm(
+            total=total,
+            desc=title,
+            unit=unit,
+            file=stream,
+            dynamic_ncols=True,
+            bar_format=_BAR_FORMAT if total is not None else None,
+        )
         self._is_open = True
         self._drawn = time.monotonic()
 
