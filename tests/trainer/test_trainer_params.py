@@ -10,7 +10,6 @@ from tfaip.data.pipeline.definitions import PipelineMode
 from tfaip.errors import UsageError
 from tfaip.lav.params import LAVParams
 from tfaip.model.modelbaseparams import ModelBaseParams
-from tfaip.params.checks import check_number
 from tfaip.params.post_init import post_init
 from tfaip.scenario.scenariobaseparams import ScenarioBaseParams
 from tfaip.trainer.callbacks.earlystopping.params import EarlyStoppingParams
@@ -289,15 +288,6 @@ def test_special_values_are_accepted(cls, values):
     params.__post_init__()
 
     assert {name: getattr(params, name) for name in values} == values
-
-
-def test_message_says_what_was_expected_and_received():
-    with pytest.raises(UsageError, match=r"^`--x` must be at least 0 and less than 1, got 1\.5\. Try 0\.$"):
-        check_number("--x", 1.5, at_least=0, less_than=1, hint="Try 0.")
-    with pytest.raises(UsageError, match=r"`--x` must be a finite number, got 'a'\."):
-        check_number("--x", "a")
-    with pytest.raises(UsageError, match="got None"):
-        check_number("--x", None, at_least=0)
 
 
 def test_exporting_the_best_needs_a_place():
