@@ -178,6 +178,16 @@ def test_pipelines_ask_the_data_for_the_pipeline_of_each_generator():
     assert params.lav_data(data) == [(PipelineMode.EVALUATION, params.val)]
 
 
+def test_training_samples_must_be_there():
+    class NoData:
+        def get_or_create_pipeline(self, pipeline_params, generator):
+            return None
+
+    with pytest.raises(UsageError, match=r"`Pipelines\.train_gen` returned None"):
+        Pipelines().train_data(cast(Any, NoData()))
+    assert Pipelines().val_data(cast(Any, NoData())) is None
+
+
 def test_base_params_say_which_method_is_missing():
     with pytest.raises(NotImplementedError, match="train_gen"):
         TrainerPipelineParamsBase().train_gen()

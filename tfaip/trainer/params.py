@@ -105,7 +105,13 @@ class TrainerPipelineParamsBase(Generic[TDataGeneratorTrain, TDataGeneratorVal])
 
     def train_data(self, data: "DataBase") -> "DataPipeline":
         """Return the training pipeline of `data`."""
-        return data.get_or_create_pipeline(self.setup.train, self.train_gen())
+        pipeline = data.get_or_create_pipeline(self.setup.train, self.train_gen())
+        if pipeline is None:
+            raise UsageError(
+                f"There is nothing to train on: `{type(self).__name__}.train_gen` returned None. "
+                "Return the params of the training generator."
+            )
+        return pipeline
 
     def val_data(self, data: "DataBase") -> "Optional[DataPipeline]":
         """Return the validation pipeline of `data`; `None` if there are no validation samples."""

@@ -1,1 +1,1 @@
-"""A shelf of labels: names of tfaip 1.x whose code lives in other rooms now; nothing inside tfaip imports it."""
+"""A shelf of labels: names of tfaip 1.x whose code lives elsewhere now; nothing inside tfaip imports it."""
