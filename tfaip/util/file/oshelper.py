@@ -1,3 +1,3 @@
-"""Label: lives in `tfaip.resource.manager`."""
+"""Label: Python itself has it since 3.11."""
 
-from tfaip.resource.manager import ChDir as ChDir
+from contextlib import chdir as ChDir  # noqa: F401, N812 - the name of tfaip 1.x
