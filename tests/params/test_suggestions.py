@@ -2,7 +2,12 @@ from tfaip.params.suggestions import any_of, closest, did_you_mean, offer
 
 
 def test_the_closest_come_first():
-    assert closest("epochs", ["epoch", "epochs", "other"]) == ["epochs", "epoch"]
+    assert closest("epohcs", ["epoch", "epochs", "other"]) == ["epochs", "epoch"]
+
+
+def test_case_makes_no_difference():
+    assert closest("sGd", ["SGD", "SGDW", "Adam"]) == ["SGD"]
+    assert closest("ADMA", ["SGD", "Adam"]) == ["Adam"]
 
 
 def test_nothing_close_gives_no_question():

@@ -122,8 +122,9 @@ def _closed(sentence: str) -> str:
 
 
 def _readable(flag: Flag, value: Any, names_of: NamesOfChoice) -> str:
-    if is_dataclass(value) and not flag.field.meta.get("choices"):
-        return type(value).__name__
+    if flag.is_class and not flag.field.meta.get("choices"):
+        items = value if isinstance(value, list) else [value]
+        return " ".join(type(item).__name__ if is_dataclass(item) else str(item) for item in items) or "empty"
     return _typed(flag, value, names_of) or "empty"
 
 
@@ -150,6 +151,9 @@ def _word(value: Any, flag: Flag, names_of: NamesOfChoice) -> str:
 
 
 def _summary(cls: type) -> str:
-    """Return the first line of the docstring of `cls`, unless `@dataclass` made it."""
-    text = (cls.__doc__ or "").strip().partition("\n")[0]
-    return "" if text.startswith(f"{cls.__name__}(") else text
+    """Return the first line of the docstring of `cls`, or of the nearest parent whose author wrote one."""
+    for parent in cls.__mro__:
+        text = (parent.__dict__.get("__doc__") or "").strip().partition("\n")[0]
+        if text and not text.startswith(f"{parent.__name__}("):  # that would be the text of `@dataclass`
+            return "" if parent is object else text
+    return ""

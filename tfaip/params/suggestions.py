@@ -5,8 +5,15 @@ from collections.abc import Iterable
 
 
 def closest(word: str, known: Iterable[str], *, limit: int = 3) -> list[str]:
-    """Return at most `limit` of the `known` names that resemble `word`, the closest first."""
-    return difflib.get_close_matches(word, sorted(set(known)), n=limit, cutoff=0.6)
+    """Return at most `limit` of the `known` names that resemble `word`, the closest first.
+
+    Upper and lower case are the same; a name that differs only in them is the only one returned.
+    """
+    names = {name.lower(): name for name in sorted(set(known))}
+    if word.lower() in names:
+        return [names[word.lower()]]
+    near = difflib.get_close_matches(word.lower(), names, n=limit, cutoff=0.6)
+    return [names[name] for name in near]
 
 
 def did_you_mean(word: str, known: Iterable[str], *, limit: int = 3) -> str:

@@ -34,7 +34,7 @@ def main(args: Sequence[str] | None = None) -> Any:
 
     from tfaip.scenario.discovery import search_working_directory
     from tfaip.scenario.params_files import trainer_params_from_path
-    from tfaip.scripts.training import check_before_start, log_differences, log_file, parse_trainer_params
+    from tfaip.scripts.training import parse_trainer_params, start_training
 
     search_working_directory()
     stored, scenario = trainer_params_from_path(path)
@@ -42,11 +42,8 @@ def main(args: Sequence[str] | None = None) -> Any:
     stored.output_dir = folder_to_resume(Path(path).expanduser(), stored)
     params = parse_trainer_params(command, path, stored, flags)
     _check_same_folder(stored.output_dir, params)
-    check_before_start(params)
     stored.output_dir = written_to
-    with log_file(params.output_dir, append=True):
-        log_differences(stored, params)
-        return scenario.create_trainer(params, restore=True).train()
+    return start_training(scenario, params, stored=stored, restore=True)
 
 
 def folder_to_resume(path: Path, stored: "TrainerParams") -> str:

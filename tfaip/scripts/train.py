@@ -20,7 +20,6 @@ def parse_args(args: Sequence[str] | None = None) -> "tuple[type[ScenarioBase], 
         UsageError: If there is no such scenario, or a flag is wrong.
     """
     from tfaip.scripts.arguments import Command
-    from tfaip.scripts.training import parse_trainer_params
 
     command = Command(
         program="tfaip-train",
@@ -31,7 +30,9 @@ def parse_args(args: Sequence[str] | None = None) -> "tuple[type[ScenarioBase], 
     )
     name, flags = command.split(args)
 
+    # Here, because the general help waits for nothing.
     from tfaip.scenario.discovery import import_scenario
+    from tfaip.scripts.training import parse_trainer_params
 
     scenario = import_scenario(name)
     return scenario, parse_trainer_params(command, name, scenario.default_trainer_params(), flags)
@@ -43,11 +44,9 @@ def main(scenario: "type[ScenarioBase]", trainer_params: "TrainerParams") -> Any
     Raises:
         UsageError: If `trainer_params` can not be used; then nothing was written.
     """
-    from tfaip.scripts.training import check_before_start, log_file
+    from tfaip.scripts.training import start_training
 
-    check_before_start(trainer_params)
-    with log_file(trainer_params.output_dir, append=False):
-        return scenario.create_trainer(trainer_params).train()
+    return start_training(scenario, trainer_params)
 
 
 def run() -> None:

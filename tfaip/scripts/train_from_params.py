@@ -29,16 +29,13 @@ def main(args: Sequence[str] | None = None) -> Any:
 
     from tfaip.scenario.discovery import search_working_directory
     from tfaip.scenario.params_files import trainer_params_from_path
-    from tfaip.scripts.training import check_before_start, log_differences, log_file, parse_trainer_params
+    from tfaip.scripts.training import parse_trainer_params, start_training
 
     search_working_directory()
     stored, scenario = trainer_params_from_path(path)
     _forget_progress(stored)
     params = parse_trainer_params(command, path, stored, flags)
-    check_before_start(params)
-    with log_file(params.output_dir, append=False):
-        log_differences(stored, params)
-        return scenario.create_trainer(params).train()
+    return start_training(scenario, params, stored=stored)
 
 
 def _forget_progress(params: "TrainerParams") -> None:

@@ -1,11 +1,12 @@
 """What the programs that train share: from flags to checked params, and from those to a training."""
 
+import errno
 import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from tfaip.errors import UsageError
 from tfaip.logs import WriteToLogFile
@@ -14,6 +15,9 @@ from tfaip.params.parser import TFAIPArgumentParser
 from tfaip.params.post_init import post_init
 from tfaip.scripts.arguments import Command
 from tfaip.trainer.params import TrainerParams, check_outputs
+
+if TYPE_CHECKING:
+    from tfaip.scenario.scenariobase import ScenarioBase
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +39,36 @@ def parse_trainer_params(
     )
     parser.add_root_argument("trainer", type(defaults), default=defaults)
     return parser.parse_args(flags).trainer
+
+
+def start_training(
+    scenario: "type[ScenarioBase]",
+    params: TrainerParams,
+    *,
+    stored: Optional[TrainerParams] = None,
+    restore: bool = False,
+) -> Any:
+    """Check `params`, then train, with a log in `output_dir`; return the logs of the last epoch.
+
+    Args:
+        scenario: What is trained.
+        params: How.
+        stored: The params before the command line changed them; the differences are logged.
+        restore: Go on from the last checkpoint, and append to the log.
+
+    Raises:
+        UsageError: If `params` can not be used; then nothing was written.
+    """
+    check_before_start(params)
+    # The trainer loads TensorFlow, which reads this once.
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = str(params.tf_cpp_min_log_level)
+    with log_file(params.output_dir, append=restore):
+        if stored is not None:
+            log_differences(stored, params)
+        trainer = (
+            scenario.create_trainer(params, restore=True) if restore else scenario.create_trainer(params)
+        )
+        return trainer.train()
 
 
 def check_before_start(params: TrainerParams) -> None:
@@ -59,6 +93,13 @@ def check_output_dir(output_dir: str) -> None:
     if not output_dir:
         raise UsageError("`--trainer.output_dir` is empty: name a folder, or leave it out to write nothing.")
     folder = Path(output_dir).absolute()
+    try:
+        os.lstat(folder)
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise UsageError(
+                f"`--trainer.output_dir {output_dir}` is too long a name for a folder."
+            ) from error
     existing = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
     if not existing.is_dir():
         raise UsageError(f"`--trainer.output_dir {output_dir}` needs a folder, but `{existing}` is none.")
