@@ -84,9 +84,7 @@ def weights_of(model):
 
 
 def train(model, batches, epochs=1, steps=5, **kwargs):
-    return model.fit(
-        batches.repeat(), epochs=epochs, steps_per_epoch=steps, callbacks=[], **kwargs
-    )
+    return model.fit(batches.repeat(), epochs=epochs, steps_per_epoch=steps, callbacks=[], **kwargs)
 
 
 def test_one_step_is_a_gradient_step_in_closed_form():
@@ -151,9 +149,7 @@ def test_a_metric_starts_anew_in_each_epoch_and_in_validation():
 def test_a_metric_that_is_never_called_is_not_logged():
     model = build(line_params(), keras.optimizers.SGD(0.0))
 
-    assert [metric.name for metric in model.metrics] == [
-        *("loss", "loss/mean_epoch", "square", "mean_of_y")
-    ]
+    assert [metric.name for metric in model.metrics] == [*("loss", "loss/mean_epoch", "square", "mean_of_y")]
 
 
 @pytest.mark.parametrize("steps_per_execution", [0, 1, 3, 64])

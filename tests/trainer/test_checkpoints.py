@@ -11,9 +11,7 @@ from tfaip.trainer import checkpoints
 from tfaip.trainer.checkpoints import CheckpointWriter, canonical_names
 from tfaip.trainer.state import BestState, TrainerState
 
-STATE = TrainerState(
-    epoch=3, best=BestState("max", "val_acc", 0.75, 2), position=StreamPosition(2, 17, 17)
-)
+STATE = TrainerState(epoch=3, best=BestState("max", "val_acc", 0.75, 2), position=StreamPosition(2, 17, 17))
 
 
 class Named:

@@ -87,9 +87,7 @@ def fit(
     return logs
 
 
-def _train_epoch(
-    model: "TrainingModel", iterator: Any, steps: int, size: CallSize, chain: Callbacks
-) -> Logs:
+def _train_epoch(model: "TrainingModel", iterator: Any, steps: int, size: CallSize, chain: Callbacks) -> Logs:
     model.reset_metrics()
     logs: Logs = {}
     done = 0

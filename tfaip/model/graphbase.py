@@ -70,9 +70,7 @@ class GenericGraphBase(_TwoWayLayer, LayerBase[ModelBaseParams]):
         super().__init__(params=params, name=name or type(self).__name__, **kwargs)
 
     @abstractmethod
-    def build_train_graph(
-        self, inputs: Any, targets: Any = None, training: Optional[bool] = None
-    ) -> Any:
+    def build_train_graph(self, inputs: Any, targets: Any = None, training: Optional[bool] = None) -> Any:
         """Return the outputs in training, a dict of batched tensors; override it."""
         raise NotImplementedError
 
@@ -90,9 +88,7 @@ class GenericGraphBase(_TwoWayLayer, LayerBase[ModelBaseParams]):
 class GraphBase(GenericGraphBase):
     """A graph that is the same in training and prediction: override `build_graph`."""
 
-    def build_train_graph(
-        self, inputs: Any, targets: Any = None, training: Optional[bool] = None
-    ) -> Any:
+    def build_train_graph(self, inputs: Any, targets: Any = None, training: Optional[bool] = None) -> Any:
         """Return `build_graph` of the inputs; targets are not used."""
         return self.build_graph(inputs, training)
 

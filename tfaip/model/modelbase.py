@@ -90,9 +90,7 @@ class ModelBase(Generic[TMP]):
     def _print_evaluate(self, sample: Sample, data: Any, print_fn: Callable[[str], None]) -> None:
         """Print one unbatched, post-processed sample in readable form."""
 
-    def _export_graphs(
-        self, inputs: Tensors, outputs: Tensors, targets: Tensors
-    ) -> Dict[str, keras.Model]:
+    def _export_graphs(self, inputs: Tensors, outputs: Tensors, targets: Tensors) -> Dict[str, keras.Model]:
         """Return the graphs to export by label; `"default"` is required."""
         return {"default": keras.Model(inputs=inputs, outputs=outputs)}
 
@@ -166,9 +164,7 @@ class ModelBase(Generic[TMP]):
         """Print one evaluated sample by `_print_evaluate`."""
         self._print_evaluate(sample, data, print_fn)
 
-    def export_graphs(
-        self, inputs: Tensors, outputs: Tensors, targets: Tensors
-    ) -> Dict[str, keras.Model]:
+    def export_graphs(self, inputs: Tensors, outputs: Tensors, targets: Tensors) -> Dict[str, keras.Model]:
         """Return `_export_graphs`, which must hold `"default"`."""
         graphs = self._export_graphs(inputs, outputs, targets)
         if "default" not in graphs:

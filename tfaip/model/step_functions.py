@@ -88,9 +88,7 @@ def test_steps_function(
     return run_and_count
 
 
-def _eager_steps(
-    step: Step, results: Results | None, iterator: Any, n: int
-) -> tuple[int, dict[str, Any]]:
+def _eager_steps(step: Step, results: Results | None, iterator: Any, n: int) -> tuple[int, dict[str, Any]]:
     done, logs = 0, {}
     for done, batch in enumerate(_take(iterator, n), start=1):  # noqa: B007 - the count is returned
         logs = step(batch)

@@ -33,9 +33,7 @@ class TensorboardWriter(TensorboardWriterInterface):
     the value is stored in whatever shape it arrives.
     """
 
-    def __init__(
-        self, func: WriteFunction, input_shape: Any = None, n_storage: int = 2, **kwargs: Any
-    ):
+    def __init__(self, func: WriteFunction, input_shape: Any = None, n_storage: int = 2, **kwargs: Any):
         super().__init__(func, **kwargs)
         self._input_shape = input_shape
         self._n_storage = n_storage

@@ -145,5 +145,3 @@ def _compare(key: str, expected: np.ndarray, got: np.ndarray) -> None:
             "its exports would be wrong. Look for random or stateful operations in the prediction graph, or "
             "skip this test with `--trainer.skip_model_load_test True`."
         )
-
-

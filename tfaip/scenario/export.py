@@ -86,7 +86,9 @@ def write_into(
         in_scenario["data"]["resource_base_path"] = "."
     if params.export_serve:
         for label, graph in graphs.items():
-            name = params.default_serve_dir if label == "default" else f"{params.additional_serve_dir}/{label}"
+            name = (
+                params.default_serve_dir if label == "default" else f"{params.additional_serve_dir}/{label}"
+            )
             graph.save(str(folder / name))
     if params.export_net_config:
         description: Any = scenario.net_config()
@@ -102,9 +104,7 @@ def describe(scenario: "ScenarioBase", graph: SavedGraph) -> NetConfigParamsBase
     return scenario.net_config_cls()(
         id_model=scenario.params.id or "",
         id_serve=scenario.params.default_serve_dir,
-        in_nodes={
-            key: _node(spec, f"serving_default_{key}:0") for key, spec in graph.input_specs.items()
-        },
+        in_nodes={key: _node(spec, f"serving_default_{key}:0") for key, spec in graph.input_specs.items()},
         out_nodes={
             key: _node(tf.TensorSpec(named[key].shape, named[key].dtype), f"StatefulPartitionedCall:{i}")
             for i, key in enumerate(sorted(named))
@@ -116,6 +116,4 @@ def describe(scenario: "ScenarioBase", graph: SavedGraph) -> NetConfigParamsBase
 
 
 def _node(spec: tf.TensorSpec, name: str) -> NetConfigNodeSpec:
-    return NetConfigNodeSpec(
-        shape=[str(axis) for axis in spec.shape], dtype=spec.dtype.name, node_serve=name
-    )
+    return NetConfigNodeSpec(shape=[str(axis) for axis in spec.shape], dtype=spec.dtype.name, node_serve=name)

@@ -59,12 +59,8 @@ class ScenarioBaseParams(Generic[TDataParams, TModelParams]):
     net_config_filename: str = field(default="net_config.json", metadata=pai_meta(mode="ignore"))
     default_serve_dir: str = field(default="serve", metadata=pai_meta(mode="ignore"))
     additional_serve_dir: str = field(default="additional", metadata=pai_meta(mode="ignore"))
-    trainer_params_filename: str = field(
-        default="trainer_params.json", metadata=pai_meta(mode="ignore")
-    )
-    scenario_params_filename: str = field(
-        default="scenario_params.json", metadata=pai_meta(mode="ignore")
-    )
+    trainer_params_filename: str = field(default="trainer_params.json", metadata=pai_meta(mode="ignore"))
+    scenario_params_filename: str = field(default="scenario_params.json", metadata=pai_meta(mode="ignore"))
     scenario_base_path: Optional[str] = field(default=None, metadata=pai_meta(mode="ignore"))
     scenario_id: Optional[str] = field(default=None, metadata=pai_meta(mode="ignore"))
     id: Optional[str] = field(default=None, metadata=pai_meta(mode="ignore"))

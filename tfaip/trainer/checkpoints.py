@@ -204,7 +204,9 @@ def _check_same_optimizer(description: dict[str, Any], model: TrainingModel, pat
         )
 
 
-def _check_same_tensors(variables: dict[str, tf.Variable], tensors: dict[str, np.ndarray], path: Path) -> None:
+def _check_same_tensors(
+    variables: dict[str, tf.Variable], tensors: dict[str, np.ndarray], path: Path
+) -> None:
     missing = sorted(set(variables) - set(tensors))
     unexpected = sorted(set(tensors) - set(variables))
     changed = [
@@ -232,5 +234,3 @@ def _check_same_order(description: dict[str, Any], model: TrainingModel, path: P
 
 def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:300]
-
-

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, Generic, List, Optional, Tuple, Type, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Dict, Generic, List, Optional, Tuple, Type, TypeVar
 
 import keras
 import tensorflow as tf
@@ -54,7 +54,7 @@ class Trainer(Generic[TTrainerParams]):
 
     @staticmethod
     def parse_trainer_params(
-        d: Union[Dict[str, Any], str],
+        d: Dict[str, Any] | str,
     ) -> "Tuple[TrainerParams, Type[ScenarioBase]]":
         """Return the trainer params and the scenario class in a dict, a JSON file, or a folder with one."""
         if isinstance(d, dict):
@@ -62,7 +62,7 @@ class Trainer(Generic[TTrainerParams]):
         return params_files.trainer_params_from_path(d)
 
     @classmethod
-    def restore_trainer(cls, checkpoint: Union[Dict[str, Any], str]) -> "Trainer":
+    def restore_trainer(cls, checkpoint: Dict[str, Any] | str) -> "Trainer":
         """Return a trainer that continues the training whose params `checkpoint` holds."""
         params, scenario_cls = cls.parse_trainer_params(checkpoint)
         return scenario_cls.create_trainer(params, restore=True)
@@ -158,7 +158,9 @@ class Trainer(Generic[TTrainerParams]):
         self._params.learning_rate.steps_per_epoch = self._steps_per_epoch
 
     def setup_callbacks(
-        self, optimizer: keras.optimizers.Optimizer, callbacks: Optional[List[keras.callbacks.Callback]] = None
+        self,
+        optimizer: keras.optimizers.Optimizer,
+        callbacks: Optional[List[keras.callbacks.Callback]] = None,
     ) -> List[keras.callbacks.Callback]:
         """Return all callbacks in their order; those handed in come last. Override it to change them."""
         return callbacks_in_order(self, callbacks or [])
@@ -207,7 +209,9 @@ class Trainer(Generic[TTrainerParams]):
         if params.export_best is None:
             params.export_best = params.output_dir is not None
         if self._restore and params.output_dir is None:
-            raise UsageError("A training can only be resumed from its `--trainer.output_dir`, which is not set.")
+            raise UsageError(
+                "A training can only be resumed from its `--trainer.output_dir`, which is not set."
+            )
         _refuse_what_is_missing(params)
         if params.output_dir is None:
             logger.info("Nothing is written: `--trainer.output_dir` is not set.")
@@ -300,17 +304,27 @@ class Trainer(Generic[TTrainerParams]):
         return self._state
 
     def _report_finished(self) -> None:
+        done, wanted = self._params.current_epoch, self._params.epochs
+        message = "The training is already finished: %d of %d epochs are done. "
+        if self._restore and self._export_dir is not None and not self._export_dir.exists():
+            logger.warning(message + "Its export is missing and is written now.", done, wanted)
+            self._export_final()
+            return
         logger.warning(
-            "The training is already finished: %d of %d epochs are done. Nothing was changed; "
-            "give a larger `--trainer.epochs` to go on.",
-            self._params.current_epoch,
-            self._params.epochs,
+            message + "Nothing was changed; give a larger `--trainer.epochs` to go on.", done, wanted
         )
 
-    def _export_final(self) -> None:
+    @property
+    def _export_dir(self) -> Optional[Path]:
+        """Where the model goes in the end; `None` if it is not exported."""
         params = self._params
-        if params.output_dir is not None and params.export_final:
-            self._scenario.export(os.path.join(params.output_dir, "export"))
+        return Path(params.output_dir) / "export" if params.output_dir and params.export_final else None
+
+    def _export_final(self) -> None:
+        if self._export_dir is not None:
+            average = self._train_model.weight_average
+            with average.active() if average is not None else contextlib.nullcontext():
+                self._scenario.export(str(self._export_dir))
 
 
 def _run_id(params: TrainerParams) -> str:

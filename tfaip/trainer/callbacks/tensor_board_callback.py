@@ -2,7 +2,7 @@
 
 import logging
 from pathlib import Path
-from typing import Any, Dict, Optional, Tuple, Union
+from typing import Any, Dict, Optional, Tuple
 
 import keras
 import tensorflow as tf
@@ -35,7 +35,7 @@ class TensorBoardCallback(keras.callbacks.Callback):
         steps_per_epoch: int,
         extracted_logs_cb: ExtractLogsCallback,
         reset: bool = False,
-        profile: Union[int, Tuple[int, int]] = 0,
+        profile: int | Tuple[int, int] = 0,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -94,7 +94,7 @@ class TensorBoardCallback(keras.callbacks.Callback):
 class _Profile:
     """A profile of some steps of the first epoch, for TensorBoard's profile plugin."""
 
-    def __init__(self, steps: Union[int, Tuple[int, int]]):
+    def __init__(self, steps: int | Tuple[int, int]):
         self._first, self._last = steps if isinstance(steps, tuple) else (steps, steps)
         self._state = "waiting" if self._last > 0 else "done"
 

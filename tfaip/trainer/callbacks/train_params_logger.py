@@ -1,7 +1,7 @@
 """Write checkpoints and the parameters of a training after its epochs."""
 
 from pathlib import Path
-from typing import Any, Callable, Dict, Optional, Union
+from typing import Any, Callable, Dict, Optional
 
 import keras
 
@@ -30,7 +30,7 @@ class TrainerCheckpointsCallback(keras.callbacks.Callback):
     def __init__(
         self,
         train_params: TrainerParams,
-        save_freq: Optional[Union[str, int]] = None,
+        save_freq: Optional[str | int] = None,
         store_weights: bool = True,
         store_params: bool = True,
         *,
