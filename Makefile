@@ -10,7 +10,7 @@ DEMO := demo-output
 .PHONY: help demo test nightly lint bench clean
 
 help:
-	@echo "make demo     train the full tutorial on digits into ./$(DEMO)"
+	@echo "make demo     train the full tutorial on images of digits into ./$(DEMO)"
 	@echo "make test     run the tests, except the nightly ones"
 	@echo "make nightly  run the long sweeps"
 	@echo "make lint     ruff check, ruff format --check, pyright"
@@ -19,7 +19,7 @@ help:
 
 demo: $(VENV)/.scenarios
 	rm -rf $(DEMO)
-	$(BIN)/tfaip-train scenarios.tutorial.full --trainer.output_dir $(DEMO) --trainer.random_seed 42
+	$(BIN)/tfaip-train scenarios.tutorial.full --model.graph CNN --trainer.output_dir $(DEMO) --trainer.random_seed 42
 	@echo
 	@echo "Trained. In ./$(DEMO) there is now:"
 	@echo "  train.log             one line of results an epoch"

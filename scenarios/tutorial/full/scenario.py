@@ -20,7 +20,7 @@ class FullScenario(ScenarioBase[FullScenarioParams, FullTrainerPipelineParams]):
     def default_trainer_params(cls) -> TrainerParams:
         """Return the parameters of a short training."""
         params = super().default_trainer_params()
-        params.epochs = 10
+        params.epochs = 20
         return params
 
     @classmethod
