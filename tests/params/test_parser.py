@@ -480,3 +480,21 @@ def test_layers_of_the_default_keep_their_values():
     params = parse("--model.layers.1.size 3", scenario=parse("--model.layers PoolLayer ConvLayer").scenario)
 
     assert params.scenario.model.layers == [PoolLayerParams(), ConvLayerParams(size=3)]
+
+
+def test_very_many_unknown_flags_are_counted():
+    lines = mistake(" ".join(f"--x{i} 1" for i in range(500))).splitlines()
+
+    assert len(lines) == 21
+    assert lines[-1] == "There are 480 more unknown flags."
+
+
+def test_a_parser_may_first_look_for_plain_arguments_only():
+    parser = TFAIPArgumentParser()
+    parser.add_argument("--model")
+    first, rest = parser.parse_known_args(["--a.must", "1", "--model", "m", "--a.model", "ModelParams"])
+    parser.add_root_argument("a", FurtherParams)
+
+    second = parser.parse_args(rest)
+
+    assert (first.model, second.a.must) == ("m", 1)

@@ -1,18 +1,22 @@
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tfaip.errors import UsageError
-from tfaip.params.user_modules import UserModuleError, import_user_module
+from tfaip.params.user_modules import UserModuleError, import_failures_reported, import_user_module
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder on Python's path with `umt_package.inner`."""
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder on Python's path with `umt_package.inner`, which is forgotten afterwards."""
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "umt_package").mkdir()
     (tmp_path / "umt_package" / "inner.py").write_text("VALUE = 3\n")
-    return tmp_path
+    yield tmp_path
+    for name in [name for name in sys.modules if name.startswith("umt_")]:
+        del sys.modules[name]
 
 
 def failure(name: str) -> str:
@@ -92,3 +96,44 @@ def test_a_missing_module_of_the_own_package_is_a_failure_not_a_wrong_name(folde
     message = failure("umt_package.caller")
 
     assert "caller.py, line 1: ModuleNotFoundError: No module named 'umt_package.gone'" in message
+
+
+def late_import(name: str) -> None:
+    with import_failures_reported("the scenario"):
+        import_user_module("umt_package.late").load(name)
+
+
+LATE = """
+import importlib
+
+
+def load(name):
+    if name:
+        importlib.import_module(name)
+    return {}[1]
+"""
+
+
+@pytest.mark.parametrize(
+    "source", ["x = (\n", "\nimport no_such_third_party\n", "raise RuntimeError('no license')\n"]
+)
+def test_a_late_import_that_fails_is_reported_as_well(folder: Path, source: str):
+    (folder / "umt_package" / "late.py").write_text(LATE)
+    (folder / "umt_package" / "bad.py").write_text(source)
+
+    with pytest.raises(UserModuleError, match=r"Importing the scenario failed in .*bad\.py, line"):
+        late_import("umt_package.bad")
+
+
+def test_a_wrong_import_statement_in_a_function_is_reported(folder: Path):
+    (folder / "umt_package" / "late.py").write_text("def load(name):\n    import umt_package.gone\n")
+
+    with pytest.raises(UserModuleError, match=r"late\.py, line 2: ModuleNotFoundError"):
+        late_import("")
+
+
+def test_an_error_that_is_not_from_an_import_passes(folder: Path):
+    (folder / "umt_package" / "late.py").write_text(LATE)
+
+    with pytest.raises(KeyError):
+        late_import("")

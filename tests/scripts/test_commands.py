@@ -149,6 +149,20 @@ def test_a_broken_scenario_is_reported_with_its_own_line(tmp_path: Path, guard: 
     assert_refused(done, f"{tmp_path}/broken.py, line 3", "No module named 'no_such_third_party'")
 
 
+def test_data_that_fail_on_import_are_reported_with_their_own_line(tmp_path: Path, guard: Path):
+    (tmp_path / "room").mkdir()
+    (tmp_path / "room" / "data.py").write_text("\nimport no_such_third_party\n")
+    (tmp_path / "room" / "scenario.py").write_text(
+        "from tests.toy.scenario import ToyScenario\n\n\n"
+        "class Room(ToyScenario):\n"
+        "    @classmethod\n    def data_cls(cls):\n        import room.data\n"
+    )
+
+    done = command("train", "room --trainer.output_dir out", cwd=tmp_path, guard=guard)
+
+    assert_refused(done, "Importing `room` failed in", "/room/data.py, line 2", "'no_such_third_party'")
+
+
 @pytest.mark.parametrize("name", ["resume_training", "train_from_params"])
 def test_a_missing_training_is_one_line(tmp_path: Path, guard: Path, name: str):
     assert_refused(command(name, "nowhere", cwd=tmp_path, guard=guard), "nowhere")

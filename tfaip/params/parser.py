@@ -25,6 +25,8 @@ from tfaip.params.unknown_flags import stray_words_line, unknown_flag_line
 from tfaip.params.values import check_count, checked_words, is_none
 from tfaip.params.words import Given, split_words
 
+_UNKNOWN_SHOWN = 20  # finding near names takes a millisecond each
+
 
 class UnknownFlagError(UsageError, UnknownArgumentError):
     """The command line has flags or words that nobody knows."""
@@ -127,7 +129,8 @@ class TFAIPArgumentParser(PAIArgumentParser):
         options = list(self._option_string_actions)
         return [
             *([stray_words_line(stray, flags)] if stray else []),
-            *(unknown_flag_line(item, flags, options, names_of) for item in given),
+            *(unknown_flag_line(item, flags, options, names_of) for item in given[:_UNKNOWN_SHOWN]),
+            *([f"There are {more} more unknown flags."] if (more := len(given) - _UNKNOWN_SHOWN) > 0 else []),
         ]
 
 
@@ -170,6 +173,7 @@ class TFAIPDataClassArgumentParser(PAIDataClassArgumentParser):
             tolerant: Leave out what is wrong instead of raising.
         """
         pending, stray = split_words(words)
+        self._given, self._missing = {}, []
         while True:
             known = by_spelling(self.flags())
             ready = [(known[given.name], given) for given in pending if _names_flag(given, known)]

@@ -5,11 +5,13 @@ import os
 import sys
 import sysconfig
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from traceback import FrameSummary
 from types import ModuleType
 
-from tfaip.errors import UsageError
+from tfaip.errors import TfaipError, UsageError
 from tfaip.params.suggestions import closest, offer
 
 _LIBRARIES = tuple(os.path.join(sysconfig.get_path(key), "") for key in ("stdlib", "purelib", "platlib"))
@@ -37,9 +39,31 @@ def import_user_module(name: str) -> ModuleType:
         if isinstance(error, ModuleNotFoundError) and not frames:
             hint = offer(_nearest_modules(name)) or _SEARCHED
             raise UserModuleError(f"There is no module `{name}`.{hint}") from error
-        raise UserModuleError(
-            f"Importing `{name}` failed in {_place(error, frames)}: {_cause(error)}"
-        ) from error
+        raise UserModuleError(_failure(f"`{name}`", error, frames)) from error
+
+
+@contextmanager
+def import_failures_reported(what: str) -> Iterator[None]:
+    """Report a module of the user that fails while it is imported in the `with` block, as above.
+
+    Parts of a scenario are imported late, by functions that do more. Errors that do not come from an import
+    in the user's own files pass unchanged.
+
+    Args:
+        what: What the modules belong to, for the message.
+    """
+    try:
+        yield
+    except TfaipError:
+        raise
+    except Exception as error:
+        frames = _frames_of_user(error)
+        own = _outside_of_libraries(frames)
+        in_import_statement = isinstance(error, ImportError) and own[-1:] == frames[-1:] != []
+        while_importing = any(frame.name == "<module>" for frame in own)
+        if in_import_statement or while_importing or (isinstance(error, SyntaxError) and own):
+            raise UserModuleError(_failure(what, error, frames)) from error
+        raise
 
 
 def _frames_of_user(error: BaseException) -> list[FrameSummary]:
@@ -52,12 +76,19 @@ def _frames_of_user(error: BaseException) -> list[FrameSummary]:
     ]
 
 
+def _outside_of_libraries(frames: list[FrameSummary]) -> list[FrameSummary]:
+    return [frame for frame in frames if not frame.filename.startswith((*_LIBRARIES, _OWN_FOLDER))]
+
+
+def _failure(what: str, error: BaseException, frames: list[FrameSummary]) -> str:
+    return f"Importing {what} failed in {_place(error, frames)}: {_cause(error)}"
+
+
 def _place(error: BaseException, frames: list[FrameSummary]) -> str:
     """Return file and line of the mistake: the last ones outside of all libraries, if there are such."""
     if isinstance(error, SyntaxError) and error.filename and os.path.exists(error.filename):
         return f"{error.filename}, line {error.lineno}"
-    own = [frame for frame in frames if not frame.filename.startswith((*_LIBRARIES, _OWN_FOLDER))]
-    for frame in reversed(own or frames):
+    for frame in reversed(_outside_of_libraries(frames) or frames):
         return f"{frame.filename}, line {frame.lineno}"
     return "a compiled module"
 

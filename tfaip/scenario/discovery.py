@@ -21,11 +21,13 @@ class ScenarioNotFoundError(UserModuleError):
     """A name leads to no scenario."""
 
 
-def import_scenario(name: str) -> "Type[ScenarioBase]":
-    """Return the scenario class that `name` leads to.
+def import_scenario(module_name: str) -> "Type[ScenarioBase]":
+    """Return the scenario class that a name leads to.
 
-    `name` is `package.module:Class`, a module that defines one scenario, or a package whose module `scenario`
-    does; `/` may be written for `.`. Python looks on its path, and last in the working directory.
+    Args:
+        module_name: `package.module:Class`, a module that defines one scenario, or a package whose module
+            `scenario` does; `/` may be written for `.`. Python looks on its path, and last in the working
+            directory.
 
     Raises:
         ScenarioNotFoundError: There is no such module, or no scenario in it; also a `ModuleNotFoundError`.
@@ -33,14 +35,14 @@ def import_scenario(name: str) -> "Type[ScenarioBase]":
         UsageError: There are several scenarios, or the named class is none; also a `ValueError`.
     """
     search_working_directory()
-    path, colon, class_name = name.partition(":")
-    module_name = _module_name(path)
+    path, colon, class_name = module_name.partition(":")
+    name = _with_dots(path)
     if colon:
-        return _scenario_named(import_user_module(module_name), class_name)
-    scenarios = _scenarios_at(module_name)
+        return _scenario_named(import_user_module(name), class_name)
+    scenarios = _scenarios_at(name)
     if not scenarios:
         raise ScenarioNotFoundError(
-            f"There is no scenario in `{module_name}`: neither it nor its module `{_DEFAULT_MODULE}` "
+            f"There is no scenario in `{name}`: neither it nor its module `{_DEFAULT_MODULE}` "
             "defines a class that derives from `ScenarioBase`."
         )
     if len(scenarios) > 1:
@@ -63,7 +65,7 @@ def search_working_directory() -> None:
         sys.path.append(folder)
 
 
-def _module_name(path: str) -> str:
+def _with_dots(path: str) -> str:
     """Return the name of the module at `path`, which may be written with slashes, as a shell completes it."""
     name = path.strip().removeprefix("./").rstrip("/")
     if "/" in name:

@@ -95,6 +95,8 @@ def run_command(main: Callable[[], Any]) -> None:
 
 
 def _print_error(message: str) -> None:
+    if sys.stderr is None:  # it was closed by whoever started us
+        return
     for line in message.splitlines() or [""]:
         sys.stderr.write(f"tfaip: error: {line}\n")
 

@@ -31,11 +31,14 @@ def parse_args(args: Sequence[str] | None = None) -> "tuple[type[ScenarioBase], 
     name, flags = command.split(args)
 
     # Here, because the general help waits for nothing.
+    from tfaip.params.user_modules import import_failures_reported
     from tfaip.scenario.discovery import import_scenario
     from tfaip.scripts.training import parse_trainer_params
 
     scenario = import_scenario(name)
-    return scenario, parse_trainer_params(command, name, scenario.default_trainer_params(), flags)
+    with import_failures_reported(f"`{name}`"):
+        defaults = scenario.default_trainer_params()
+    return scenario, parse_trainer_params(command, name, defaults, flags)
 
 
 def main(scenario: "type[ScenarioBase]", trainer_params: "TrainerParams") -> Any:
@@ -59,5 +62,6 @@ def run() -> None:
 if __name__ == "__main__":
     if not __package__:
         # Started as a file: then Python looks for modules in this folder, not in the one that holds `tfaip`.
-        sys.path[0] = str(Path(__file__).resolve().parents[2])
+        folder = Path(__file__).resolve().parent
+        sys.path[:] = [str(folder.parents[1]), *(path for path in sys.path if path != str(folder))]
     run()

@@ -1,6 +1,8 @@
 """`tfaip-train-from-params FILE [flags]`: train from the start with stored parameters."""
 
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -27,12 +29,14 @@ def main(args: Sequence[str] | None = None) -> Any:
     )
     path, flags = command.split(args)
 
+    from tfaip.params.user_modules import import_failures_reported
     from tfaip.scenario.discovery import search_working_directory
     from tfaip.scenario.params_files import trainer_params_from_path
     from tfaip.scripts.training import parse_trainer_params, start_training
 
     search_working_directory()
-    stored, scenario = trainer_params_from_path(path)
+    with import_failures_reported("the scenario"):
+        stored, scenario = trainer_params_from_path(path)
     _forget_progress(stored)
     params = parse_trainer_params(command, path, stored, flags)
     return start_training(scenario, params, stored=stored)
@@ -55,4 +59,8 @@ def run() -> None:
 
 
 if __name__ == "__main__":
+    if not __package__:
+        # Started as a file: then Python looks for modules in this folder, not in the one that holds `tfaip`.
+        folder = Path(__file__).resolve().parent
+        sys.path[:] = [str(folder.parents[1]), *(path for path in sys.path if path != str(folder))]
     run()

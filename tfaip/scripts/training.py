@@ -13,6 +13,7 @@ from tfaip.logs import WriteToLogFile
 from tfaip.params.differences import differences
 from tfaip.params.parser import TFAIPArgumentParser
 from tfaip.params.post_init import post_init
+from tfaip.params.user_modules import import_failures_reported
 from tfaip.scripts.arguments import Command
 from tfaip.trainer.params import TrainerParams, check_outputs
 
@@ -62,7 +63,7 @@ def start_training(
     check_before_start(params)
     # The trainer loads TensorFlow, which reads this once.
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = str(params.tf_cpp_min_log_level)
-    with log_file(params.output_dir, append=restore):
+    with log_file(params.output_dir, append=restore), import_failures_reported("the scenario"):
         if stored is not None:
             log_differences(stored, params)
         trainer = (
