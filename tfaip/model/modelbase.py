@@ -1,7 +1,7 @@
 """What a model is besides its layers: losses, metrics, what "best" means, and what is exported."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, Dict, Generic, List, Optional, Tuple, Type, TypeVar, Union
+from typing import Any, Dict, Generic, List, Optional, Tuple, Type, TypeVar
 
 import keras
 import tensorflow as tf
@@ -13,7 +13,7 @@ from tfaip.model.layerbase import TFAIPLayerBase
 from tfaip.model.modelbaseparams import ModelBaseParams
 from tfaip.params.generics import type_argument
 
-AnyTensor = Union[tf.Tensor, tf.Variable, keras.KerasTensor, keras.Variable]
+AnyTensor = tf.Tensor | tf.Variable | keras.KerasTensor | keras.Variable
 Tensors = Dict[str, Any]
 
 TMP = TypeVar("TMP", bound=ModelBaseParams)
@@ -120,6 +120,12 @@ class ModelBase(Generic[TMP]):
                 f"`_loss` of `{type(self).__name__}` must return a dict of loss name to tensor with at least "
                 f"one entry, got {_describe(losses)}."
             )
+        for name, value in losses.items():
+            if not tf.as_dtype(value.dtype).is_floating:
+                raise UsageError(
+                    f"The loss `{name}` of `{type(self).__name__}` must be a float tensor, "
+                    f"got {_describe(value)}. Cast it in `_loss`."
+                )
         if self._sample_weights(inputs, targets):
             raise UsageError(
                 f"`_sample_weights` of `{type(self).__name__}` is no longer used. "

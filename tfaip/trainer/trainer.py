@@ -304,14 +304,15 @@ class Trainer(Generic[TTrainerParams]):
         return self._state
 
     def _report_finished(self) -> None:
-        done, wanted = self._params.current_epoch, self._params.epochs
-        message = "The training is already finished: %d of %d epochs are done. "
+        done = f"{self._params.current_epoch} of {self._params.epochs} epochs are done"
         if self._restore and self._export_dir is not None and not self._export_dir.exists():
-            logger.warning(message + "Its export is missing and is written now.", done, wanted)
+            logger.warning("The training is already finished: %s. Its export is missing and written now.", done)
             self._export_final()
             return
         logger.warning(
-            message + "Nothing was changed; give a larger `--trainer.epochs` to go on.", done, wanted
+            "The training is already finished: %s. Nothing was changed; give a larger `--trainer.epochs` "
+            "to go on.",
+            done,
         )
 
     @property
