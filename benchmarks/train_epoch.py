@@ -97,15 +97,15 @@ def time_one_graph(epochs: int) -> List[float]:
     optimizer = keras.optimizers.Adam()
     optimizer.build(model.trainable_variables)
     loss_function = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    mean_loss = keras.metrics.Mean()
-    accuracy = keras.metrics.SparseCategoricalAccuracy()
+    mean_loss: Any = keras.metrics.Mean()
+    accuracy: Any = keras.metrics.SparseCategoricalAccuracy()
 
     @tf.function
     def train_epoch(dataset: tf.data.Dataset) -> None:
         for images, labels in dataset:
             with tf.GradientTape() as tape:
                 logits = model(images, training=True)
-                loss = loss_function(labels, logits)
+                loss: Any = loss_function(labels, logits)
             gradients = tape.gradient(loss, model.trainable_variables)
             optimizer.apply(gradients, model.trainable_variables)
             mean_loss.update_state(loss)
@@ -117,7 +117,8 @@ def time_one_graph(epochs: int) -> List[float]:
         mean_loss.reset_state()
         accuracy.reset_state()
         train_epoch(dataset)
-        float(mean_loss.result()), float(accuracy.result())
+        for metric in (mean_loss, accuracy):
+            metric.result().numpy()  # a log line waits for the numbers, too
         ends.append(time.perf_counter())
     return np.diff(ends).tolist()
 
@@ -143,8 +144,8 @@ def _network() -> Any:
 
     keras.utils.set_random_seed(_SEED)
     image = keras.Input((None, None, 1), dtype="uint8")
-    features = keras.ops.cast(image, "float32") / 255
-    features = keras.layers.Conv2D(32, 3, padding="same", activation="relu")(features)
+    grey_values: Any = keras.ops.cast(image, "float32")
+    features = keras.layers.Conv2D(32, 3, padding="same", activation="relu")(grey_values / 255)
     features = keras.layers.MaxPooling2D(2, padding="same")(features)
     features = keras.layers.Conv2D(64, 3, padding="same", activation="relu")(features)
     features = keras.layers.GlobalMaxPooling2D()(features)

@@ -96,5 +96,5 @@ def _write_fashion_mnist(folder, *, labels):
     images = np.zeros((len(labels), 28, 28), np.uint8)
     for part in ("train", "t10k"):
         for kind, header, values in (("labels-idx1", 8, labels), ("images-idx3", 16, images)):
-            with gzip.open(folder / f"{part}-{kind}-ubyte.gz", "wb") as file:
-                file.write(bytes(header) + np.asarray(values, np.uint8).tobytes())
+            content = bytes(header) + np.asarray(values, np.uint8).tobytes()
+            (folder / f"{part}-{kind}-ubyte.gz").write_bytes(gzip.compress(content))

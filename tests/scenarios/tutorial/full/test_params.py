@@ -1,9 +1,11 @@
+from typing import Any
+
 from scenarios.tutorial.full.params import CNNParams, FullTrainerPipelineParams, MLPParams
 from scenarios.tutorial.full.scenario import FullScenario
 
 
 def test_params_survive_a_file():
-    params = FullScenario.default_trainer_params()
+    params: Any = FullScenario.default_trainer_params()
     params.scenario.model.graph = CNNParams(filters=[4, 2], dense=[7])
     params.gen.train_val.shuffle = False
 
