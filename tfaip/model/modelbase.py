@@ -25,10 +25,10 @@ class ModelBase(Generic[TMP]):
     """Losses and metrics of a scenario: `class MyModel(ModelBase[MyModelParams])`.
 
     Override the hooks that start with an underscore, `pre_proc_targets` and `post_proc_targets`. Create Keras
-    losses and metrics in the constructor and keep them in attributes or lists: metrics are found there, updated
-    once per batch by the call in `_metric`, reset each epoch, and logged by their name.
-    `inputs`, `targets` and `outputs` are dicts of batched tensors. During training and its validation `targets`
-    also holds `step` and `epoch`, int64 of shape `(batch,)`.
+    losses and metrics in the constructor and keep them in attributes or lists: metrics are found there,
+    updated once per batch by the call in `_metric`, reset each epoch, and logged by their name. `inputs`,
+    `targets` and `outputs` are dicts of batched tensors. During training and its validation `targets` also
+    holds `step` and `epoch`, int64 of shape `(batch,)`.
     """
 
     @classmethod

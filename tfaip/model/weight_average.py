@@ -18,8 +18,8 @@ def automatic_decay(batch_size: int, samples_per_epoch: int) -> float:
 class WeightAverage:
     """The average `a ← d·a + (1 - d)·w` of weights `w`, started as a copy of them.
 
-    Averages and weights are exchanged by copying, never by arithmetic, so a weight comes back from an exchange
-    as the same bits, also when the average holds NaN.
+    Averages and weights are exchanged by copying, never by arithmetic, so a weight comes back from an
+    exchange as the same bits, also when the average holds NaN.
     """
 
     def __init__(self, weights: Sequence[keras.Variable], decay: float):

@@ -1,5 +1,6 @@
 """Which class did a subclass put in for a type parameter, without metaclasses."""
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import field
 from typing import Any, TypeVar, get_args, get_origin
@@ -8,8 +9,9 @@ from typing import Any, TypeVar, get_args, get_origin
 def type_argument(cls: type, parameter: TypeVar) -> Any:
     """Return the class that `cls` or an ancestor bound to `parameter`, else the bound of `parameter`.
 
-    A subclass may rename the variable before a later one binds it; `given` is then followed upwards. Arguments
-    are taken by position; one that does not fit the bound of its place goes to the variable whose bound it fits.
+    A subclass may rename the variable before a later one binds it; `given` is then followed upwards.
+    Arguments are taken by position; one that does not fit the bound of its place goes to the variable whose
+    bound it fits.
     """
     for ancestor in cls.__mro__:
         for base in vars(ancestor).get("__orig_bases__", ()):
@@ -23,17 +25,17 @@ def type_argument(cls: type, parameter: TypeVar) -> Any:
 def bind_fields(cls: type, parameters: Mapping[str, TypeVar]) -> None:
     """Give the fields of a generic dataclass the classes that `cls` put in for their type parameters.
 
-    Call it in `__init_subclass__`, that is before `@dataclass` sees the subclass: the field's type becomes the
-    bound class, its default a new instance of it, its metadata stays. A field that the subclass declares itself
-    is left alone, and the parent's fields are never touched.
+    Call it in `__init_subclass__`, that is before `@dataclass` sees the subclass: the field's type becomes
+    the bound class, its default a new instance of it, its metadata stays. A field that the subclass declares
+    itself is left alone, and the parent's fields are never touched.
     """
-    declared = cls.__dict__.get("__annotations__", {})
+    declared = inspect.get_annotations(cls)
     inherited: Any = getattr(cls, "__dataclass_fields__", {})
     for name, parameter in parameters.items():
         bound = type_argument(cls, parameter)
         if name in declared or bound in (None, parameter.__bound__):
             continue
-        cls.__annotations__ = {**cls.__dict__.get("__annotations__", {}), name: bound}
+        cls.__annotations__ = {**inspect.get_annotations(cls), name: bound}
         metadata = inherited[name].metadata if name in inherited else {}
         setattr(cls, name, field(default_factory=bound, metadata=metadata))
 

@@ -4,17 +4,17 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 
-def post_init(params: Any) -> None:
-    """Call `__post_init__` of every dataclass below `params`, children first, then of `params`.
+def post_init(dc: Any) -> None:
+    """Call `__post_init__` of every dataclass below `dc`, children first, then of `dc`.
 
     Only fields whose value is a dataclass are entered, not lists or dicts. It runs several times in the life
     of a params object, so each `__post_init__` must give the same result when it runs twice. Anything that is
     no dataclass is ignored.
     """
-    if not is_dataclass(params) or isinstance(params, type):
+    if not is_dataclass(dc) or isinstance(dc, type):
         return
-    for field in fields(params):
-        post_init(getattr(params, field.name, None))
-    own = getattr(params, "__post_init__", None)
+    for field in fields(dc):
+        post_init(getattr(dc, field.name, None))
+    own = getattr(dc, "__post_init__", None)
     if own is not None:
         own()

@@ -34,7 +34,8 @@ def read_json_file(path: Path) -> Dict[str, Any]:
         raise UsageError(f"The parameter file `{path}` cannot be read: {error.strerror}.") from error
     except json.JSONDecodeError as error:
         raise UsageError(
-            f"The parameter file `{path}` is no JSON (line {error.lineno}, column {error.colno}): {error.msg}."
+            f"The parameter file `{path}` is no JSON (line {error.lineno}, column {error.colno}): "
+            f"{error.msg}."
         ) from error
     except (UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"The parameter file `{path}` is no JSON: {error}.") from error

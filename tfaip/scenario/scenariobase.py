@@ -51,7 +51,7 @@ class ScenarioBase(Generic[TScenarioParams, TTrainerPipelineParams]):
 
     @classmethod
     def predict_generator_params_cls(cls) -> Type[Any]:
-        """Return the params class of the generator of prediction samples; that of validation unless overridden."""
+        """Return the params class of the prediction samples; that of validation unless overridden."""
         return cls.trainer_pipeline_params_cls().val_cls()
 
     @classmethod
@@ -90,7 +90,7 @@ class ScenarioBase(Generic[TScenarioParams, TTrainerPipelineParams]):
 
     @classmethod
     def default_params(cls) -> TScenarioParams:
-        """Return new scenario params with the defaults of data and evaluator; extend it to change defaults."""
+        """Return new scenario params with the defaults of data and evaluator; extend it to change them."""
         params = cls.params_cls()()
         params.scenario_base_path = inspect.getfile(cls)
         params.scenario_id = f"{cls.__module__}:{cls.__name__}"
@@ -122,7 +122,7 @@ class ScenarioBase(Generic[TScenarioParams, TTrainerPipelineParams]):
 
     @classmethod
     def from_path(cls, path: str) -> "Tuple[Type[ScenarioBase], ScenarioBaseParams]":
-        """Return the scenario class and params in an export folder or JSON file; call it on `ScenarioBase`."""
+        """Return scenario class and params in an export folder or JSON file; call it on `ScenarioBase`."""
         return cls.from_dict(cls.read_params_dict_from_path(path))
 
     @classmethod
@@ -338,10 +338,10 @@ class ScenarioBase(Generic[TScenarioParams, TTrainerPipelineParams]):
     def export(
         self, path: str, trainer_params: Optional[TrainerParams] = None, export_resources: bool = True
     ) -> None:
-        """Write the model with all that is needed to use it elsewhere to the folder `path`, whole or not at all.
+        """Write the model and all that is needed to use it elsewhere to the folder `path`, whole or not at all.
 
-        With `trainer_params` the whole of them is written as `trainer_params.json`, otherwise only the scenario
-        params as `scenario_params.json`.
+        With `trainer_params` the whole of them is written as `trainer_params.json`, otherwise only the
+        scenario params as `scenario_params.json`.
         """
         from tfaip.scenario import export
 

@@ -65,7 +65,7 @@ class CheckpointWriter:
 
 
 def restore(model: TrainingModel, folder: Path) -> TrainerState:
-    """Put the weights and the optimizer of the checkpoint in `folder/variables` into `model`; return the state.
+    """Put the checkpoint in `folder/variables` into `model`, and return the state of the training.
 
     Raises:
         StorageError: There is no checkpoint, it cannot be read, or it does not fit the model; then nothing is
@@ -158,7 +158,7 @@ def _write_bundle(folder: Path, tensors: dict[str, np.ndarray]) -> None:
         )
     except tf.errors.OpError as error:
         raise StorageError(
-            f"Could not write the checkpoint `{folder.parent / FOLDER}`: {_first_line(error)}. The checkpoint "
+            f"Could not write the checkpoint `{folder.parent / FOLDER}`: {_first_line(error)}. The one "
             "before is unchanged. Make room or choose another `--trainer.output_dir`."
         ) from error
 

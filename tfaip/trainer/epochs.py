@@ -28,8 +28,8 @@ def steps_per_epoch(
         steps = _steps_of_number(generator, batch_size, samples_per_epoch, scale_epoch_size)
     if steps <= 0:
         raise UsageError(
-            f"An epoch of {len(generator)} samples times `--trainer.scale_epoch_size` {scale_epoch_size} has no "
-            f"whole batch of {batch_size}. Set a smaller `--train.batch_size` or more samples."
+            f"An epoch of {len(generator)} samples times `--trainer.scale_epoch_size` {scale_epoch_size} has "
+            f"no whole batch of {batch_size}. Set a smaller `--train.batch_size` or more samples."
         )
     return steps
 

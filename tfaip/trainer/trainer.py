@@ -42,9 +42,10 @@ logger = logging.getLogger(__name__)
 class Trainer(Generic[TTrainerParams]):
     """Trains a scenario: data, model, weights, epochs, exports.
 
-    Scenarios may override `setup_data`, `setup_callbacks`, `create_warmstarter` and `train` (and call `super()`).
-    Nothing of the model exists before `train` builds it. `params` is the live state that scenarios read:
-    `current_epoch`, `early_stopping`, `learning_rate.epochs` and `steps_per_epoch`, `saved_checkpoint_sub_dir`.
+    Scenarios may override `setup_data`, `setup_callbacks`, `create_warmstarter` and `train` (and call
+    `super()`). Nothing of the model exists before `train` builds it. `params` is the live state that
+    scenarios read: `current_epoch`, `early_stopping`, `learning_rate.epochs` and `steps_per_epoch`,
+    `saved_checkpoint_sub_dir`.
     """
 
     @classmethod
@@ -275,7 +276,7 @@ class Trainer(Generic[TTrainerParams]):
 
     @contextlib.contextmanager
     def _open_stream(self) -> Iterator[tf.data.Dataset]:
-        """Open the training batches where the training stands; an error in the pipeline is raised as itself."""
+        """Open the batches where the training stands; an error in the pipeline is raised as itself."""
         pipeline = self.data.pipeline_by_mode(PipelineMode.TRAINING)
         stream = pipeline.batch_stream(
             auto_repeat=True, random_seed=self._params.random_seed, start=self._state.position
@@ -306,7 +307,9 @@ class Trainer(Generic[TTrainerParams]):
     def _report_finished(self) -> None:
         done = f"{self._params.current_epoch} of {self._params.epochs} epochs are done"
         if self._restore and self._export_dir is not None and not self._export_dir.exists():
-            logger.warning("The training is already finished: %s. Its export is missing and written now.", done)
+            logger.warning(
+                "The training is already finished: %s. Its export is missing and written now.", done
+            )
             self._export_final()
             return
         logger.warning(

@@ -58,11 +58,12 @@ def _counts(best: BestState, epoch: int, params: EarlyStoppingParams) -> bool:
 
 
 def _stop_reason(best: BestState, params: EarlyStoppingParams) -> str | None:
-    if best.current is not None:
-        if best.mode == "min" and best.current <= params.lower_threshold:
-            return f"`{best.monitor}` {best.current:.6g} has reached the lower threshold {params.lower_threshold:g}"
-        if best.mode == "max" and best.current >= params.upper_threshold:
-            return f"`{best.monitor}` {best.current:.6g} has reached the upper threshold {params.upper_threshold:g}"
+    if best.current is not None and _reaches_goal(best.current, best.mode, params):
+        return f"`{best.monitor}` {best.current:.6g} has reached its threshold"
     if is_enabled(params) and best.n >= params.n_to_go:
         return f"`{best.monitor}` has not improved, checked {best.n} times (`n_to_go` {params.n_to_go})"
     return None
+
+
+def _reaches_goal(value: float, mode: str | None, params: EarlyStoppingParams) -> bool:
+    return value <= params.lower_threshold if mode == "min" else value >= params.upper_threshold
