@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false, reportOptionalSubscript=false, reportIncompatibleMethodOverride=false
 import keras
 import numpy as np
 import pytest

@@ -49,6 +49,10 @@ def assert_same_bits(one, other):
         np.testing.assert_array_equal(a, b)
 
 
+# pyright: reportOptionalMemberAccess=false, reportOptionalSubscript=false
+# pyright: reportArgumentType=false, reportCallIssue=false, reportOptionalCall=false
+
+
 class FailsIn(keras.callbacks.Callback):
     """Ends a training hard at the start of an epoch."""
 

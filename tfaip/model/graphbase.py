@@ -59,7 +59,7 @@ class _TwoWayLayer(TFAIPLayerBase):
         raise NotImplementedError
 
 
-class GenericGraphBase(_TwoWayLayer, LayerBase[ModelBaseParams]):
+class GenericGraphBase(_TwoWayLayer, LayerBase[Any]):
     """A graph whose training and prediction may differ, for example by teacher forcing.
 
     Create the layers in the constructor, `__init__(self, params, name="MyGraph", **kwargs)`.
@@ -159,7 +159,7 @@ class RootGraph(_TwoWayLayer):
         """Return the constructor's arguments with `params` as a dict."""
         return {
             **super().get_config(),
-            "params": self._params.to_dict(),
+            "params": self._params.to_dict(),  # type: ignore[attr-defined]
             "model_kwargs": self._model_kwargs,
             "graph_kwargs": self._graph_kwargs,
         }
@@ -170,7 +170,7 @@ class RootGraph(_TwoWayLayer):
         config = dict(config)
         params = config.pop("params")
         if isinstance(params, dict):
-            params = ModelBaseParams.from_dict(params)
+            params = ModelBaseParams.from_dict(params)  # type: ignore[attr-defined]
         return cls(params=params, **config)
 
 

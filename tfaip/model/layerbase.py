@@ -61,7 +61,7 @@ class LayerBase(TFAIPLayerBase, Generic[TLP]):
 
     def get_config(self) -> Dict[str, Any]:
         """Return the constructor's arguments with `params` as a dict."""
-        return {**super().get_config(), "params": self._params.to_dict()}
+        return {**super().get_config(), "params": self._params.to_dict()}  # type: ignore[attr-defined]
 
     @classmethod
     def from_config(cls, config: Dict[str, Any]) -> "LayerBase":
@@ -69,5 +69,5 @@ class LayerBase(TFAIPLayerBase, Generic[TLP]):
         config = dict(config)
         params = config.pop("params")
         if isinstance(params, dict):
-            params = cls.params_cls().from_dict(params)
+            params = cls.params_cls().from_dict(params)  # type: ignore[attr-defined]
         return cls(params=params, **config)

@@ -7,6 +7,8 @@ from typing import Any, Dict
 import keras
 import tensorflow as tf
 
+_ANY_SHAPE: Any = None
+
 WriteFunction = Callable[[str, Any, int], None]
 
 
@@ -46,7 +48,7 @@ class TensorboardWriter(TensorboardWriterInterface):
             with tf.init_scope():
                 # The shape may change from batch to batch, which a Keras variable does not allow.
                 self._last_value = tf.Variable(
-                    tf.zeros([0], value.dtype), shape=tf.TensorShape(None), trainable=False
+                    tf.zeros([0], value.dtype), shape=tf.TensorShape(_ANY_SHAPE), trainable=False
                 )
         self._last_value.assign(value)
 

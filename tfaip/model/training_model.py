@@ -216,7 +216,7 @@ class _MetricBooks:
         self.loss_names: list[str] = []
         self.metrics: list[keras.metrics.Metric] = []
         self._means: dict[str, keras.metrics.Mean] = {}
-        self.sample_count = tf.Variable(0, dtype=tf.int64, trainable=False, name="sample_count")
+        self.sample_count = tf.Variable(tf.constant(0, tf.int64), trainable=False, name="sample_count")
 
     def open(self, loss_names: list[str], metrics: list[keras.metrics.Metric]) -> None:
         """Create one mean per loss; a loss called `loss` takes the place of the total of that name."""

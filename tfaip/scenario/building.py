@@ -40,7 +40,7 @@ def compile_training_model(
     """Give the training model its optimizer, and the optimizer its variables."""
     model = scenario.keras_train_model
     assert model is not None  # noqa: S101 - for the type checker
-    model.compile(optimizer=optimizer, run_eagerly=run_eagerly, jit_compile=False)
+    model.compile(optimizer=optimizer, run_eagerly=run_eagerly, jit_compile=False)  # type: ignore[arg-type]
     model.prepare_optimizer(steps_per_epoch)
 
 
@@ -86,16 +86,19 @@ def fit(
     if model is None:
         raise UsageError("Call `setup_training` of the scenario before `fit`.")
     if batches is None:
-        pipeline = scenario.data.pipeline_by_mode(PipelineMode.TRAINING)
-        batches = pipeline.input_dataset(auto_repeat=True)
-    validation = None
-    if validation_freq > 0:
-        pipeline = scenario.data.pipeline_by_mode(PipelineMode.EVALUATION)
-        validation = pipeline.input_dataset(auto_repeat=False) if pipeline is not None else None
-        if validation is None:
-            logger.warning("There are no validation samples, so no model is tracked as the best.")
+        batches = _dataset(scenario, PipelineMode.TRAINING)
+    if batches is None:
+        raise UsageError("There are no training samples: create the training pipeline before `fit`.")
+    validation = _dataset(scenario, PipelineMode.EVALUATION) if validation_freq > 0 else None
+    if validation_freq > 0 and validation is None:
+        logger.warning("There are no validation samples, so no model is tracked as the best.")
     logger.info("Layers of the model:\n%s", layer_table(scenario.root_graph))
     return model.fit(batches, validation=validation, validation_freq=validation_freq, **kwargs)
+
+
+def _dataset(scenario: "ScenarioBase", mode: PipelineMode) -> Iterable[Any] | None:
+    pipeline = scenario.data.pipeline_by_mode(mode)
+    return None if pipeline is None else pipeline.input_dataset(auto_repeat=mode == PipelineMode.TRAINING)
 
 
 def batch_specs(data: "DataBase") -> tuple[Any, Any, Any]:

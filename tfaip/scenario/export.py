@@ -44,8 +44,9 @@ class SavedGraph(tf.Module):
         if self._signature is None:
             specs = self.input_specs
             self._signature = tf.function(self._serve, autograph=False).get_concrete_function(**specs)
-            self.__call__.get_concrete_function(specs, training=False)
-            self.__call__.get_concrete_function(specs)
+            call: Any = self.__call__
+            call.get_concrete_function(specs, training=False)
+            call.get_concrete_function(specs)
         tf.saved_model.save(self, folder, signatures={"serving_default": self._signature})
 
     def _serve(self, **inputs: Any) -> Any:
@@ -99,8 +100,8 @@ def write_into(
 
 def describe(scenario: "ScenarioBase", graph: SavedGraph) -> NetConfigParamsBase:
     """Return the inputs and outputs of an exported graph with their names in the SavedModel."""
-    outputs = graph.keras_model.output
-    named = outputs if isinstance(outputs, dict) else {"output": outputs}
+    outputs: Any = graph.keras_model.output
+    named: dict[str, Any] = outputs if isinstance(outputs, dict) else {"output": outputs}
     return scenario.net_config_cls()(
         id_model=scenario.params.id or "",
         id_serve=scenario.params.default_serve_dir,

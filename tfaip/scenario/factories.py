@@ -30,7 +30,7 @@ def local_trainer_params_cls(scenario_cls: "Type[ScenarioBase]") -> Type[Trainer
     local = types.new_class(
         _LOCAL_PARAMS_NAME, (bound,), exec_body=lambda body: body.update(__module__=_LOCAL_PARAMS_MODULE)
     )
-    return pai_dataclass(dataclass(local))
+    return pai_dataclass(dataclass(local))  # type: ignore[return-value]
 
 
 @cache

@@ -75,7 +75,8 @@ def trainer_params_from_dict(
             "Give the parameters that a training has written."
         )
     scenario_cls = scenario_class(scenario_id, origin=origin)
-    return scenario_cls.trainer_params_cls().from_dict(content), scenario_cls
+    params_cls: Any = scenario_cls.trainer_params_cls()
+    return params_cls.from_dict(content), scenario_cls
 
 
 def scenario_class(scenario_id: str, *, origin: str) -> "Type[ScenarioBase]":

@@ -108,7 +108,7 @@ class ScenarioBase(Generic[TScenarioParams, TTrainerPipelineParams]):
     @classmethod
     def params_from_dict(cls, d: Dict[str, Any]) -> TScenarioParams:
         """Return the scenario params in a dict, which may also be one of trainer params."""
-        return cls.params_cls().from_dict(d.get("scenario", d))
+        return cls.params_cls().from_dict(d.get("scenario", d))  # type: ignore[attr-defined]
 
     @classmethod
     def params_from_path(cls, path: str) -> TScenarioParams:
@@ -338,7 +338,7 @@ class ScenarioBase(Generic[TScenarioParams, TTrainerPipelineParams]):
     def export(
         self, path: str, trainer_params: Optional[TrainerParams] = None, export_resources: bool = True
     ) -> None:
-        """Write the model and all that is needed to use it elsewhere to the folder `path`, whole or not at all.
+        """Write the model and all that is needed to use it elsewhere to the folder `path`, or nothing.
 
         With `trainer_params` the whole of them is written as `trainer_params.json`, otherwise only the
         scenario params as `scenario_params.json`.

@@ -277,7 +277,7 @@ class Trainer(Generic[TTrainerParams]):
     @contextlib.contextmanager
     def _open_stream(self) -> Iterator[tf.data.Dataset]:
         """Open the batches where the training stands; an error in the pipeline is raised as itself."""
-        pipeline = self.data.pipeline_by_mode(PipelineMode.TRAINING)
+        pipeline: Any = self.data.pipeline_by_mode(PipelineMode.TRAINING)
         stream = pipeline.batch_stream(
             auto_repeat=True, random_seed=self._params.random_seed, start=self._state.position
         )
@@ -307,9 +307,7 @@ class Trainer(Generic[TTrainerParams]):
     def _report_finished(self) -> None:
         done = f"{self._params.current_epoch} of {self._params.epochs} epochs are done"
         if self._restore and self._export_dir is not None and not self._export_dir.exists():
-            logger.warning(
-                "The training is already finished: %s. Its export is missing and written now.", done
-            )
+            logger.warning("The training is already finished: %s. Its export is missing, written now.", done)
             self._export_final()
             return
         logger.warning(

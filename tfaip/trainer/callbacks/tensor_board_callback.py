@@ -55,7 +55,7 @@ class TensorBoardCallback(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Optional[Dict[str, Any]] = None) -> None:
         """Write the learning rate."""
-        rate = float(self.model.optimizer.learning_rate)
+        rate = float(self.model.optimizer.learning_rate)  # type: ignore[union-attr]
         with self._writer(TRAIN).as_default():
             tf.summary.scalar("lr", rate, step=epoch)
 

@@ -48,7 +48,7 @@ class EarlyStoppingCallback(keras.callbacks.Callback):
             self._export()
         if decision.stop_reason:
             logger.info("Training stops early: %s.", decision.stop_reason)
-            self.model.stop_training = True
+            self.model.stop_training = True  # type: ignore[union-attr]
 
     def _set_monitor(self) -> None:
         if self._params.mode is None or self._params.monitor is None:
