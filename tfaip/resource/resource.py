@@ -65,7 +65,7 @@ def resource_field(*, resource_id: str | None = None, **kwargs: Any) -> Any:
         kwargs: Arguments of `dataclasses.field` (`default`) and of `pai_meta` (`help`, `mode`).
 
     Example:
-        >>> codec: Resource = resource_field(default=None, help="The characters, one in a line.")
+        >>> codec: Optional[Resource] = resource_field(default=None, help="The characters, one in a line.")
     """
     of_field = {name: kwargs.pop(name) for name in list(kwargs) if name in _FIELD_ARGUMENTS}
     own = {} if resource_id is None else {RESOURCE_ID: resource_id}

@@ -83,7 +83,7 @@ class Cutter:
         size = self._params.batch_size
         skips = self._can_skip
         samples: list[Numbered] = []
-        next_start = (0, 0, 0)
+        pass_index = delivered = 0
         for pass_index, raw_done, done in self._pass_starts(start):
             delivered = done
             for numbered in self._rest_of_pass(pass_index, raw_done, done):
@@ -93,10 +93,10 @@ class Cutter:
                     raw_index = numbered[0] + 1 if skips else 0
                     yield Cut(samples, (pass_index, raw_index, delivered))
                     samples = []
-            next_start = (pass_index + 1, 0, 0)
             self._require_progress(delivered)
         if samples and not self._params.batch_drop_remainder:
-            yield Cut(samples, next_start)
+            raw_index = samples[-1][0] + 1 if skips else 0
+            yield Cut(samples, (pass_index, raw_index, delivered))
 
     def _in_buckets(self, start: StreamPosition) -> Iterator[Cut]:
         """Cut by length; what is left in the buckets is given at the end of each pass."""

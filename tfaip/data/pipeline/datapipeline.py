@@ -56,6 +56,11 @@ class DataPipeline(Generic[TData]):
         """Return a new generator of samples; override it to use another."""
         return self.generator_params.create(self.mode)
 
+    @property
+    def auto_batch(self) -> bool:
+        """Whether samples are put together to batches here; a generator may yield batches of its own."""
+        return not self.create_data_generator().yields_batches()
+
     def to_mode(self, mode: PipelineMode) -> "DataPipeline[TData]":
         """Return a pipeline of the same samples for another mode."""
         return type(self)(

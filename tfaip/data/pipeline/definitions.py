@@ -95,5 +95,5 @@ def describe_sample(sample: Any, index: int | None = None) -> str:
     name = meta.get("id") if isinstance(meta, dict) else None
     number = "" if index is None else str(index)
     if name is None:
-        return f"sample {number or '(without id)'}"
+        return f"sample {number}" if number else "a sample without id"
     return f"sample `{name}`" + (f" (number {number})" if number else "")

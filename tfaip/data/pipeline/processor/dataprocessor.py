@@ -97,6 +97,11 @@ class DataProcessorBase(ABC, Generic[T]):
         self.data_params: Any = data_params
         self.mode = mode
 
+    @abstractmethod
+    def __call__(self, sample: Any) -> Any:
+        """Return what the processor makes of a sample, or of an iterable of samples if it generates."""
+        raise NotImplementedError
+
     def supports_preload(self) -> bool:
         """Return whether the samples may be kept in memory after this processor; random ones say no."""
         return True
