@@ -38,6 +38,8 @@ def setup_logging() -> None:
         handler = _ConsoleHandler()
         handler.setFormatter(formatter)
         root.addHandler(handler)
+    # It announces every file of every export.
+    logging.getLogger("tensorflow").setLevel(max(logging.WARNING, root.level))
 
 
 def level_from_environment() -> int:

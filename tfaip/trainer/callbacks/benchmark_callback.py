@@ -19,8 +19,7 @@ class BenchmarkCallback(keras.callbacks.Callback):
 
     Args:
         extracted_logs_cb: The `ExtractLogsCallback` of the same training; asked for the count of samples if
-        the
-            model does not keep one.
+            the model does not keep one.
 
     Attributes:
         last_train_results: Results of the last epoch.
@@ -73,9 +72,9 @@ class BenchmarkCallback(keras.callbacks.Callback):
         self._start()
 
     def on_test_end(self, logs: Optional[dict[str, Any]] = None) -> None:
-        """Count what was validated, and log it."""
+        """Count what was validated."""
         self.last_test_results = self._results("val_count")
-        logger.info("Speed of validation: %s", self.last_test_results.summary())
+        logger.debug("Speed of validation: %s", self.last_test_results.summary())
 
     def on_test_batch_begin(self, batch: int, logs: Optional[dict[str, Any]] = None) -> None:
         """Do nothing; a validation is timed as a whole."""

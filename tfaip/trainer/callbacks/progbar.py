@@ -5,7 +5,7 @@ from typing import Any, Optional
 import keras
 import numpy as np
 
-from tfaip.progress import NoProgress, Progress, open_progress
+from tfaip.progress import NoProgress, Progress, ProgressLines, open_progress
 
 _SILENT, _LINES = 0, 2
 
@@ -46,8 +46,9 @@ class TFAIPProgbarLogger(keras.callbacks.ProgbarLogger):
         self._open(f"Epoch {epoch + 1}/{self.epochs}", self.target)
 
     def on_epoch_end(self, epoch: int, logs: Optional[dict[str, Any]] = None) -> None:
-        """Show the results of the epoch, with those of its validation."""
-        self._progress.close(lambda: text_of_logs(logs))
+        """Show the results on the bar; as a line they stand in the log."""
+        is_lines = isinstance(self._progress, ProgressLines)
+        self._progress.close(None if is_lines else lambda: text_of_logs(logs))
 
     def on_train_batch_end(self, batch: int, logs: Optional[dict[str, Any]] = None) -> None:
         """Show the progress, if it is time to."""
