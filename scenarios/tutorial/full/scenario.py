@@ -21,6 +21,7 @@ class FullScenario(ScenarioBase[FullScenarioParams, FullTrainerPipelineParams]):
         """Return the parameters of a short training."""
         params = super().default_trainer_params()
         params.epochs = 20
+        params.scenario.print_eval_limit = 3
         return params
 
     @classmethod
