@@ -14,6 +14,8 @@ from tfaip.params.values import choices_of
 
 _INDENT = 2
 _TEXT_COLUMN = 40
+_TEXT_COLUMN_OF_NARROW = 16  # as on 80 characters, where the text would have 40 only
+_NARROW = 100
 _METAVARS = {int: "INT", float: "FLOAT", bool: "True|False", str: "TEXT"}
 _NO_BREAK = "\N{NO-BREAK SPACE}"  # it keeps `(default: 1)` together
 _LONGEST_CHOICES = 28  # longer lists of choices go into the text, where they can be wrapped
@@ -41,7 +43,7 @@ def format_help(
     for group in dict.fromkeys(flag.group for flag in flags):
         members = [flag for flag in flags if flag.group == group]
         members.sort(key=lambda flag: flag.name != group)
-        lines = [_headline(group, members, values)]
+        lines = textwrap.wrap(_headline(group, members, values), max(width, 20))
         for flag in members:
             origin = "given" if flag.name in given else "default"
             text = _text(flag, values.get(flag.name, MISSING), origin, names_of)
@@ -71,12 +73,13 @@ def _headline(group: str, members: list[Flag], values: Mapping[str, Any]) -> str
 
 
 def _entry(flag: Flag, text: str, width: int) -> list[str]:
+    column = _TEXT_COLUMN if width >= _NARROW - 1 else _TEXT_COLUMN_OF_NARROW
     left = f"{'':{_INDENT}}--{flag.name} {_metavar(flag)}"
-    lines = textwrap.wrap(text, max(width - _TEXT_COLUMN, 20), break_on_hyphens=False)
+    lines = textwrap.wrap(text, max(width - column, 20), break_on_hyphens=False)
     lines = [line.replace(_NO_BREAK, " ") for line in lines]
-    if len(left) < _TEXT_COLUMN - 1:
-        left, lines = f"{left:{_TEXT_COLUMN}}{lines[0]}", lines[1:]
-    return [left, *(f"{'':{_TEXT_COLUMN}}{line}" for line in lines)]
+    if len(left) < column - 1:
+        left, lines = f"{left:{column}}{lines[0]}", lines[1:]
+    return [left, *(f"{'':{column}}{line}" for line in lines)]
 
 
 def _metavar(flag: Flag) -> str:

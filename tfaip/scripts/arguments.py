@@ -79,7 +79,8 @@ def run_command(main: Callable[[], Any]) -> None:
     try:
         setup_logging()
         main()
-        sys.stdout.flush()
+        if sys.stdout is not None:  # as below, it may be closed
+            sys.stdout.flush()
     except TfaipError as error:
         if os.environ.get("TFAIP_DEBUG", "0") != "0":
             traceback.print_exc()
