@@ -303,8 +303,17 @@ def test_a_nonsensical_length_is_a_usage_error(promised):
 
 
 def test_what_is_no_sample_is_named():
-    with pytest.raises(DataError, match="`ToyGenerator` yielded int as sample 1, a Sample is expected"):
+    with pytest.raises(DataError, match="`ToyGenerator` yielded int as number 1, a Sample is expected"):
         values(pipeline([sample(0), 5]).generate_input_batches())
+
+
+def test_what_is_no_list_is_named():
+    class Mixed(ToyGenerator):
+        def generate(self):
+            return [numbers(2), sample(3)]
+
+    with pytest.raises(DataError, match="`Mixed` yielded Sample as number 1, a list of samples is expected"):
+        values(pipeline(lambda mode: Mixed([], mode, batch_size=2)).generate_input_batches())
 
 
 def test_lists_of_a_generator_are_batches_without_the_dropped():

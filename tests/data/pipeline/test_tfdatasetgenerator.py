@@ -129,6 +129,15 @@ def test_an_error_in_the_pipeline_is_kept_as_itself():
     assert found == [[0], [1], [2]]
 
 
+def test_an_error_in_a_dataset_is_known_to_its_pipeline():
+    toy = pipeline(numbers(5), FailParams(number=3), mode=EVALUATION)
+
+    with pytest.raises(tf.errors.OpError):
+        tf_values(toy.input_dataset())
+
+    assert isinstance(toy.stream_error, DataError)
+
+
 @pytest.mark.parametrize(
     ("sizes", "blocks"),
     [([2, 2, 2], [3]), ([2] * 5, [4, 1]), ([2, 2, 1], [2, 1]), ([1, 2, 2], [1, 2]), ([], [])],

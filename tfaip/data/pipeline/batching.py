@@ -17,6 +17,7 @@ Batch = tuple[dict[str, np.ndarray], ...]
 _encode_json = TFAIPJsonEncoder().encode
 _JSON_META = {"meta": TensorSpec((1,), STRING)}
 _NO_META = b"{}"
+_DICTS = (dict, Mapping)  # the first is the usual one, and ten times as fast to check
 
 
 class BatchBuilder:
@@ -164,7 +165,7 @@ def _check_keys(
     """Raise unless each sample has the keys of the specifications, no fewer and no more."""
     expected = {column.key for column in columns}
     for values, (index, sample) in zip(dicts, samples, strict=True):
-        if not (isinstance(values, dict) and values.keys() == expected):
+        if not (isinstance(values, _DICTS) and values.keys() == expected):
             raise _wrong_keys(part, expected, values, describe_sample(sample, index))
 
 

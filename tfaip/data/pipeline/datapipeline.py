@@ -51,6 +51,7 @@ class DataPipeline(Generic[TData]):
         self._output_processors = (
             self.data_params.post_proc if output_processors is None else output_processors
         )
+        self._latest_stream: BatchStream | None = None
 
     def create_data_generator(self) -> DataGenerator[Any]:
         """Return a new generator of samples; override it to use another."""
@@ -104,7 +105,7 @@ class DataPipeline(Generic[TData]):
         Args:
             auto_repeat: True yields pass after pass without end.
         """
-        return self._stream(auto_repeat=bool(auto_repeat), keep_positions=False)
+        return self._stream_of(self.generate_input_samples(auto_repeat), keep_positions=False)
 
     def batch_stream(
         self,
@@ -120,7 +121,8 @@ class DataPipeline(Generic[TData]):
             random_seed: What random numbers are derived from; None leaves them as they are.
             start: A position of a stream with the same params; the batches from there on are the same.
         """
-        return self._stream(auto_repeat=auto_repeat, random_seed=random_seed, start=start)
+        samples = self.generate_input_samples(auto_repeat)
+        return self._stream_of(samples, random_seed=random_seed, start=start)
 
     def dataset_of_stream(self, stream: BatchStream) -> Any:
         """Return a `tf.data.Dataset` of the batches of `stream`, `prefetch` of them read ahead."""
@@ -136,15 +138,23 @@ class DataPipeline(Generic[TData]):
 
     def input_dataset_with_len(self, auto_repeat: bool | None = None) -> tuple[Any, int]:
         """Return a `tf.data.Dataset` of batches, None if there is no sample, and the number of samples."""
-        number = len(self.generate_input_samples())
+        samples = self.generate_input_samples(auto_repeat)
+        number = len(samples)
         if number == 0:
             return None, 0
-        stream = self._stream(auto_repeat=bool(auto_repeat), keep_positions=False)
-        return self.dataset_of_stream(stream), number
+        return self.dataset_of_stream(self._stream_of(samples, keep_positions=False)), number
 
-    def _stream(self, *, auto_repeat: bool, **kwargs: Any) -> BatchStream:
-        samples = self.generate_input_samples(auto_repeat)
-        return samples.stream(transform=self._custom_transform(), **kwargs)
+    @property
+    def stream_error(self) -> Exception | None:
+        """What ended the latest stream or dataset of batches early, as itself; None if nothing did.
+
+        TensorFlow passes only the text of an error on.
+        """
+        return None if self._latest_stream is None else self._latest_stream.error
+
+    def _stream_of(self, samples: InputSamplesGenerator, **kwargs: Any) -> BatchStream:
+        self._latest_stream = samples.stream(transform=self._custom_transform(), **kwargs)
+        return self._latest_stream
 
     def _custom_transform(self) -> Transform | None:
         """Return what a subclass does to the samples with TensorFlow, which is loaded for it only."""

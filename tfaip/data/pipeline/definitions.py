@@ -28,8 +28,8 @@ class Sample:
 
     A generator may put anything into `inputs` and `targets` (a file name, an image); when the sample reaches
     a batch they are dicts of arrays, one per tensor specification of the data. `outputs` holds what a model
-    predicted, `meta` a dict of what JSON can store. Treat a sample as a value: the `new_*` methods return a
-    shallow copy with one part exchanged.
+    predicted, `meta` a dict of what JSON can store; an `id` in it names the sample in messages. Treat a
+    sample as a value: the `new_*` methods return a shallow copy with one part exchanged.
     """
 
     def __init__(

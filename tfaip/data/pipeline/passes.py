@@ -2,7 +2,7 @@
 
 import logging
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 from typing import Any
@@ -68,7 +68,7 @@ class Passes:
         """Yield the processed samples of a pass with their indices, after the first `skip` generated ones."""
         seeds = self.seeds(pass_index)
         generated = self._generated(seeds, skip, self._limit)
-        valid = _valid_samples(generated, self.generator, self.mode)
+        valid = self._valid(generated)
         return self._start().run(valid, seeds)
 
     def batches(self, pass_index: int, *, skip: int = 0) -> Iterator[tuple[int, list[Numbered]]]:
@@ -82,9 +82,11 @@ class Passes:
         for index, samples in self._generated(seeds, 0, -1):
             if 0 < self._limit <= first:
                 break
-            used = list(samples) if self._limit <= 0 else list(samples)[: self._limit - first]
+            if not isinstance(samples, Sequence):
+                raise self._wrong_item(samples, index, "a list of samples")
+            used = samples if self._limit <= 0 else samples[: self._limit - first]
             if index >= skip:
-                numbered = _valid_samples(enumerate(used, start=first), self.generator, self.mode)
+                numbered = self._valid(enumerate(used, start=first))
                 processed = list(running.run(numbered, seeds and seeds.of_batch(index)))
                 if processed:
                     yield index, processed
@@ -119,6 +121,20 @@ class Passes:
                 f"{type(error).__name__}: {error}"
             ) from error
         self._warn_if_short(index)
+
+    def _valid(self, generated: Iterable[tuple[int, Any]]) -> Iterator[Numbered]:
+        mode = self.mode
+        for index, sample in generated:
+            if not isinstance(sample, Sample):
+                raise self._wrong_item(sample, index, "a Sample")
+            if sample.is_valid(mode):
+                yield index, sample
+
+    def _wrong_item(self, item: Any, index: int, expected: str) -> DataError:
+        return DataError(
+            f"the generator `{type(self.generator).__name__}` yielded {type(item).__name__} as number "
+            f"{index}, {expected} is expected. Lists are for generators whose `yields_batches` returns true."
+        )
 
     def _items(self, seeds: PassSeeds | None, skip: int, limit: int) -> Iterator[Any]:
         randomness = nullcontext() if seeds is None else seeds.generator()
@@ -166,16 +182,3 @@ def _in_chunks(items: Iterator[Any], randomness: AbstractContextManager[None], s
             raise error
         if len(chunk) < size:
             return
-
-
-def _valid_samples(
-    generated: Iterable[tuple[int, Any]], generator: DataGenerator[Any], mode: PipelineMode
-) -> Iterator[Numbered]:
-    for index, sample in generated:
-        if not isinstance(sample, Sample):
-            raise DataError(
-                f"the generator `{type(generator).__name__}` yielded {type(sample).__name__} as sample "
-                f"{index}, a Sample is expected (or a list of them, if `yields_batches` returns true)."
-            )
-        if sample.is_valid(mode):
-            yield index, sample

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tfaip.data.pipeline.datagenerator import DataGenerator
+from tfaip.data.pipeline.datagenerator import DataGenerator, count_samples
 from tfaip.data.pipeline.definitions import Sample
 from tfaip.data.pipeline.passes import Passes
 from tfaip.data.pipeline.processor.dataprocessor import DataProcessorBase, processor_failure
@@ -33,7 +33,7 @@ def preload_samples(
 def _read(generator: DataGenerator[Any], progress_bar: bool) -> list[Sample]:
     passes = Passes(generator, DataProcessorPipeline([], generator.mode))
     shown: Iterable[Any] = tqdm_wrapper(
-        passes.samples(0), progress_bar=progress_bar, desc="Loading samples", total=len(generator)
+        passes.samples(0), progress_bar=progress_bar, desc="Loading samples", total=count_samples(generator)
     )
     return [sample for _, sample in shown]
 

@@ -107,9 +107,8 @@ class InputSamplesGenerator:
 
     def as_dataset(self, tf_dataset_generator: "TFDatasetGenerator") -> Any:
         """Return a `tf.data.Dataset` of the batches, changed by the `_transform` of the generator."""
-        return tf_dataset_generator.batches(
-            self.stream(transform=tf_dataset_generator.transform, keep_positions=False)
-        )
+        transform = tf_dataset_generator.transform if tf_dataset_generator.is_custom else None
+        return tf_dataset_generator.batches(self.stream(transform=transform, keep_positions=False))
 
     def _passes(self, random_seed: int | None = None) -> Passes:
         params = self._pipeline_params
@@ -118,7 +117,7 @@ class InputSamplesGenerator:
             self._processors,
             limit=params.limit,
             random_seed=random_seed,
-            read_ahead=params.batch_size,
+            read_ahead=1 if self._generator.yields_batches() else params.batch_size,
         )
 
     def _builder(self, *, meta_as_json: bool = True) -> BatchBuilder:

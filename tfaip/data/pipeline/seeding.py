@@ -5,6 +5,7 @@ interrupted or spread over processes, these are seeded each time such code is en
 """
 
 import random
+import threading
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -14,6 +15,8 @@ import numpy as np
 _MASK = (1 << 64) - 1
 
 _numpy_random: Any = np.random  # its stubs lack the exchange of bit generators
+
+_exchange = threading.RLock()  # two streams in two threads would mix up their bit generators
 
 # What a seed is for, so that the uses do not share random numbers.
 _GENERATOR, _SHUFFLE, _BATCH, _STAGES = 1, 2, 3, 16
@@ -59,6 +62,7 @@ class GeneratorRandomness:
         self._outside: np.random.BitGenerator | None = None
 
     def __enter__(self) -> None:
+        _exchange.acquire()
         random.setstate(self._python)
         # Exchanging the bit generator takes 0.1 microseconds, reading and writing its state 50.
         self._outside = _numpy_random.get_bit_generator()
@@ -72,6 +76,7 @@ class GeneratorRandomness:
     ) -> None:
         self._python = random.getstate()
         _numpy_random.set_bit_generator(self._outside)
+        _exchange.release()
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # the pipeline creates its dataset generator
 # The way of one element into TensorFlow took 0.24 ms of processor time, a sixteenth of a block 0.08 ms.
 _LARGEST_BLOCK = 16
 _BLOCK_BYTES = 4 << 20  # above, copying a block costs more than its way
+_AHEAD_BYTES = 1 << 30  # so that samples of 200 MB do not fill the memory
 _SLOW_SECONDS = 0.005  # a batch that takes longer gains nothing in a block, but would wait for others
 _TEXT_BYTES = 64  # a guess
 
@@ -122,7 +123,8 @@ class TFDatasetGenerator(Generic[TDataPipeline]):
     def batches(self, stream: BatchStream) -> tf.data.Dataset:
         """Return a dataset of the batches of `stream`; each iteration reads the stream anew.
 
-        About `prefetch` batches are read ahead. Small ones enter TensorFlow several at a time.
+        About `prefetch` batches are read ahead, fewer if they are large. Small ones enter TensorFlow several
+        at a time.
         """
         data, params = self.data_pipeline.data, self.data_pipeline.pipeline_params
         specs = {
@@ -131,23 +133,16 @@ class TFDatasetGenerator(Generic[TDataPipeline]):
             "meta": data.meta_layer_specs(),
         }
         signature = tuple(tf_specs(specs[part]) for part in parts_of_mode(self.mode))
-        block_size = self._block_size(signature, params)
-        if block_size > 1:
+        size = _batch_bytes(signature, params)
+        ahead = params.prefetch if size is None else min(params.prefetch, max(1, _AHEAD_BYTES // size))
+        # Whoever waits for a prediction may not send more samples before it arrives.
+        together = ahead // 2 if size is not None and self.mode != PipelineMode.PREDICTION else 0
+        if size is not None and together > 1 and size <= _BLOCK_BYTES // 2:
+            block_size = min(_LARGEST_BLOCK, together, _BLOCK_BYTES // size)
             dataset = _from_blocks(stream, signature, block_size)
-        else:
-            dataset = tf.data.Dataset.from_generator(lambda: iter(stream), output_signature=signature)
-        ahead = params.prefetch - block_size if block_size > 1 else params.prefetch
+            return dataset.prefetch(ahead - block_size)
+        dataset = tf.data.Dataset.from_generator(lambda: iter(stream), output_signature=signature)
         return dataset.prefetch(ahead) if ahead > 0 else dataset
-
-    def _block_size(self, signature: Any, params: DataPipelineParams) -> int:
-        """Return how many batches may enter TensorFlow at a time."""
-        if self.mode == PipelineMode.PREDICTION or params.bucket_boundaries:
-            return 1  # whoever waits for a prediction may not send more samples before it arrives
-        shapes = [(spec, (params.batch_size, *spec.shape[1:])) for spec in tf.nest.flatten(signature)]
-        if any(None in shape for _, shape in shapes):
-            return 1  # padded batches differ in shape
-        size = sum(math.prod(shape) * _num_bytes(spec.dtype) for spec, shape in shapes)
-        return min(_LARGEST_BLOCK, params.prefetch // 2, _BLOCK_BYTES // size)
 
     def _specs(self) -> dict[str, dict[str, Any]]:
         return {
@@ -201,6 +196,15 @@ def _groups(batches: Iterator[Batch], group_size: int) -> Iterator[list[Batch]]:
         raise
     if group:
         yield group
+
+
+def _batch_bytes(signature: Any, params: DataPipelineParams) -> int | None:
+    """Return the size of a batch, None if batches differ in shape."""
+    specs = tf.nest.flatten(signature)
+    if params.bucket_boundaries or any(None in spec.shape[1:] for spec in specs):
+        return None
+    sample_bytes = sum(math.prod(spec.shape[1:]) * _num_bytes(spec.dtype) for spec in specs)
+    return params.batch_size * max(1, sample_bytes)
 
 
 def _num_samples(batch: Batch) -> int:
