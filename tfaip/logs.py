@@ -38,8 +38,9 @@ def setup_logging() -> None:
         handler = _ConsoleHandler()
         handler.setFormatter(formatter)
         root.addHandler(handler)
-    # It announces every file of every export.
-    logging.getLogger("tensorflow").setLevel(max(logging.WARNING, root.level))
+    # They announce every file of every export, and every name that they change in it.
+    for library in ("tensorflow", "absl"):
+        logging.getLogger(library).setLevel(max(logging.WARNING, root.level))
 
 
 def level_from_environment() -> int:

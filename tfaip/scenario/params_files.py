@@ -1,11 +1,11 @@
 """`trainer_params.json` and `scenario_params.json`: read them, and find what they belong to."""
 
-import importlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, Tuple, Type
 
 from tfaip.errors import UsageError
+from tfaip.params.user_modules import import_user_module
 
 if TYPE_CHECKING:
     from tfaip.scenario.scenariobase import ScenarioBase
@@ -82,13 +82,10 @@ def trainer_params_from_dict(
 def scenario_class(scenario_id: str, *, origin: str) -> "Type[ScenarioBase]":
     """Return the class that a `scenario_id`, `module:Class`, names."""
     module, _, name = scenario_id.partition(":")
-    try:
-        return getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise UsageError(
-            f"The scenario `{scenario_id}` that {origin} names cannot be imported: {error}. "
-            "Put its package on PYTHONPATH, or start in the folder that holds it."
-        ) from error
+    scenario = getattr(import_user_module(module), name, None)
+    if scenario is None:
+        raise UsageError(f"{origin} names the scenario `{scenario_id}`, but `{module}` has no `{name}`.")
+    return scenario
 
 
 def scenario_params_dict(path: Path | str) -> Dict[str, Any]:
