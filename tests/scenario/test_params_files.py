@@ -86,5 +86,5 @@ def test_scenario_params_are_read_from_a_folder_whose_resources_they_use(tmp_pat
 
 
 def test_only_the_base_finds_the_class_itself(stored):
-    with pytest.raises(ValueError, match="ScenarioBase.from_dict"):
+    with pytest.raises(ValueError, match=r"ScenarioBase\.from_dict"):
         ToyScenario.from_dict(stored)
