@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.toy.params import ToyModelParams
+from tests.toy.params import NoiseParams, ToyModelParams
 from tests.toy.scenario import ToyScenario
+from tfaip.data.pipeline.definitions import PipelineMode
 from tfaip.errors import DataError, UsageError
 from tfaip.trainer.callbacks.earlystopping.callback import EarlyStoppingCallback
 from tfaip.trainer.callbacks.logger_callback import LoggerCallback
@@ -334,6 +335,15 @@ def test_an_error_in_the_data_reaches_the_caller_as_itself(monkeypatch):
 
     with pytest.raises(DataError, match=r"Noise.*17.*FloatingPointError.*no such point"):
         train(toy_params())
+
+
+def test_an_error_in_the_validation_data_reaches_the_caller_as_itself():
+    params = toy_params()
+    params.scenario.data.pre_proc.processors = [NoiseParams(modes={PipelineMode.EVALUATION})]
+    params.scenario.data.pre_proc.processors[0].size = -1.0  # NumPy refuses it
+
+    with pytest.raises(DataError, match=r"Noise.*1000.*ValueError"):
+        train(params)
 
 
 def test_a_mistake_in_the_graph_is_reported_before_data_are_opened(monkeypatch):

@@ -2,7 +2,7 @@
 
 import logging
 
-from tfaip.data.pipeline.datagenerator import DataGenerator
+from tfaip.data.pipeline.datagenerator import DataGenerator, count_samples
 from tfaip.errors import UsageError
 
 logger = logging.getLogger(__name__)
@@ -35,9 +35,10 @@ def steps_per_epoch(
 
 
 def _steps_of_generator(generator: DataGenerator, batch_size: int, scale: float) -> int:
-    if len(generator) <= 0:
+    length = count_samples(generator)
+    if length <= 0:
         raise UsageError(
-            f"The training data of `{type(generator).__name__}` are empty (its length is {len(generator)}). "
+            f"The training data of `{type(generator).__name__}` are empty (its length is {length}). "
             "Look at the flags `--train...` that name them, or set `--trainer.samples_per_epoch`."
         )
     return generator.steps_per_epoch(batch_size, scale)

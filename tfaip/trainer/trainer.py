@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, Generic, List, Optional, Tuple, Type, TypeVar
@@ -24,6 +24,7 @@ from tfaip.trainer.callbacks.train_params_logger import TrainerCheckpointsCallba
 from tfaip.trainer.epochs import steps_per_epoch
 from tfaip.trainer.optimizer.build import build_optimizer
 from tfaip.trainer.params import TrainerParams, check_outputs
+from tfaip.trainer.scheduler.learningrate import LearningRateSchedule
 from tfaip.trainer.seeds import set_global_random_seed
 from tfaip.trainer.state import BestState, TrainerState
 
@@ -77,6 +78,7 @@ class Trainer(Generic[TTrainerParams]):
         self._callbacks: List[keras.callbacks.Callback] = []
         self._stream: Optional[BatchStream] = None
         self._stream_start_epoch = 0
+        self._schedules: Mapping[str, LearningRateSchedule] = {}
         self._state = TrainerState(epoch=params.current_epoch)
         self._check_params()
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = str(params.tf_cpp_min_log_level)
@@ -107,6 +109,11 @@ class Trainer(Generic[TTrainerParams]):
         if self._steps_per_epoch is None:
             self.setup_steps_per_epoch()
         return self._steps_per_epoch or 0
+
+    @property
+    def schedules(self) -> Mapping[str, LearningRateSchedule]:
+        """The learning-rate schedules by the name under which they are logged, after the optimizer was built."""
+        return self._schedules
 
     # ---- the story
 
@@ -236,7 +243,8 @@ class Trainer(Generic[TTrainerParams]):
         """Give the model its optimizer and average, and build what is exported."""
         params = self._params
         with self.device_config.scope():
-            self._optimizer = build_optimizer(params)
+            built = build_optimizer(params)
+            self._optimizer, self._schedules = built.optimizer, built.schedules
             self._scenario.setup_training(
                 self._optimizer,
                 skip_model_load_test=params.skip_model_load_test,
@@ -269,6 +277,9 @@ class Trainer(Generic[TTrainerParams]):
         self._state = checkpoints.restore(self._train_model, folder)
         params.current_epoch = self._state.epoch
         self._state.best.write(params.early_stopping)
+        for name, state in self._state.schedules.items():
+            if name in self._schedules:
+                self._schedules[name].restore(state)
         logger.info("Resumed after epoch %d from %s", self._state.epoch, folder / checkpoints.FOLDER)
 
     def _log_params(self) -> None:
@@ -287,11 +298,14 @@ class Trainer(Generic[TTrainerParams]):
             try:
                 yield pipeline.dataset_of_stream(stream)
             except tf.errors.OpError as error:
-                if stream.error is not None:
-                    raise stream.error from error
-                raise
+                raise self._error_of_data(stream) or error from error
             finally:
                 self._stream = None
+
+    def _error_of_data(self, stream: "BatchStream") -> Optional[Exception]:
+        """Return what went wrong in a pipeline; TensorFlow passes on its text only."""
+        validation = self.data.pipeline_by_mode(PipelineMode.EVALUATION)
+        return stream.error or (None if validation is None else validation.stream_error)
 
     def _state_after(self, epochs_done: int) -> TrainerState:
         """Return the state after `epochs_done` epochs, to be saved with the weights of that moment."""
@@ -300,7 +314,10 @@ class Trainer(Generic[TTrainerParams]):
             batches = (epochs_done - self._stream_start_epoch) * self.steps_per_epoch
             position = self._stream.position_after(batches)
         self._state = TrainerState(
-            epoch=epochs_done, best=BestState.read(self._params.early_stopping), position=position
+            epoch=epochs_done,
+            best=BestState.read(self._params.early_stopping),
+            position=position,
+            schedules={name: schedule.state() for name, schedule in self._schedules.items()},
         )
         return self._state
 
