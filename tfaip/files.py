@@ -35,6 +35,14 @@ def write_text(path: Path, text: str) -> None:
         _flush_dir(path.parent)
 
 
+def replace_file(new: Path, path: Path) -> None:
+    """Flush the file `new` to disk and rename it to `path`, which must be in the same folder."""
+    with new.open("rb") as file:
+        os.fsync(file.fileno())
+    os.replace(new, path)
+    _flush_dir(path.parent)
+
+
 @contextlib.contextmanager
 def replaced_dir(path: Path) -> Iterator[Path]:
     """Give an empty folder beside `path`; after the block it takes the place of `path`.
