@@ -27,7 +27,6 @@ from tfaip.scenario.scenariobaseparams import ScenarioBaseParams
 from tfaip.trainer.params import TrainerParams, TrainerPipelineParams, TrainerPipelineParamsBase
 from tfaip.trainer.trainer import Trainer
 
-
 # ---- type variables: redeclared with a narrower bound, bound in steps, in any order
 
 
