@@ -8,7 +8,7 @@ from tests.toy.model import ToyGraph, ToyModel
 from tests.toy.params import ToyModelParams
 from tests.toy.points import points
 from tfaip.errors import UsageError
-from tfaip.model import training_model as module
+from tfaip.model import metric_books as module
 from tfaip.model.graphbase import GraphBase, RootGraph
 from tfaip.model.modelbase import ModelBase
 from tfaip.model.tensorboardwriter import TensorboardWriter
@@ -353,5 +353,5 @@ def test_root_and_graph_come_back_from_their_config():
 
 
 def test_library_frames_are_not_the_users():
-    assert module._is_library(module.__file__)
-    assert not module._is_library(__file__)
+    assert module.is_library(module.__file__)
+    assert not module.is_library(__file__)

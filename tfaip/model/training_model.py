@@ -1,38 +1,39 @@
 """The Keras model that trains a graph: from a batch to outputs, losses, gradients and metrics."""
 
-import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tfaip.errors import TfaipError, UsageError
 from tfaip.model import fit_loop
 from tfaip.model.graphbase import RootGraph
 from tfaip.model.layerbase import feed_tensorboard_writers
+from tfaip.model.metric_books import (
+    KERAS_LOSS,
+    TOTAL_LOSS,
+    CalledMetrics,
+    MetricBooks,
+    batch_size,
+    losses_and_metrics,
+    trace,
+)
 from tfaip.model.modelbase import Tensors
 from tfaip.model.step_functions import test_steps_function, train_steps_function
 from tfaip.model.tensorboardwriter import TensorboardWriterInterface
 from tfaip.model.weight_average import WeightAverage
 
-TOTAL_LOSS = "loss/mean_epoch"
-KERAS_LOSS = "loss"
-_LIBRARIES = ("keras", "tensorflow", "tfaip")
-
 
 @dataclass
 class EvaluatedBatch:
-    """What one batch became: tensors, and the losses of which the first two are logged for all models."""
+    """What one batch became: tensors, and the losses by the names under which they are logged."""
 
     inputs: Tensors
     targets: Tensors
     outputs: Tensors
     losses: dict[str, tf.Tensor]
-    weighted_loss: tf.Tensor
     total_loss: tf.Tensor
 
 
@@ -48,7 +49,7 @@ class TrainingModel(keras.Model):
         self.root = root
         self.steps_per_epoch = 1
         self.weight_average: WeightAverage | None = None
-        self._books = _MetricBooks()
+        self._books = MetricBooks()
         self._train_steps: Any = None
         self._test_steps: Any = None
         self._evaluate_one: Any = None
@@ -64,23 +65,16 @@ class TrainingModel(keras.Model):
         Raises:
             UsageError: A mistake in the scenario's graph, losses or metrics, with its file and line.
         """
-        model = self.root.model
-        recorder = _CalledMetrics(model.keras_metrics())
+        recorder = CalledMetrics(self.root.model.keras_metrics())
         loss_names: dict[str, None] = {}
 
-        def trace(batch: Any) -> None:
+        def evaluate(batch: Any) -> None:
             with recorder:
                 evaluated = self._evaluate(batch, training=True)
             loss_names.update(dict.fromkeys(evaluated.losses))
 
-        try:
-            tf.function(trace, autograph=False).get_concrete_function(specs)
-        except TfaipError:
-            raise
-        except Exception as error:
-            raise UsageError(_describe_graph_error(self.root, error)) from error
+        trace(evaluate, specs)
         self._books.open(list(loss_names), recorder.called)
-        _check_loss_weights(model, self._books.loss_names)
         self.built = True
 
     def prepare_optimizer(self, steps_per_epoch: int = 1) -> None:
@@ -105,7 +99,7 @@ class TrainingModel(keras.Model):
             evaluated = self._evaluate(data, training=True)
             loss = self.optimizer.scale_loss(evaluated.total_loss)
         self._apply_gradients(tape.gradient(loss, self.trainable_variables))
-        self._books.add(evaluated)
+        self._add(evaluated)
         return evaluated.total_loss
 
     def _apply_gradients(self, gradients: list[Any]) -> None:
@@ -117,8 +111,11 @@ class TrainingModel(keras.Model):
 
     def _test_on(self, data: Any) -> EvaluatedBatch:
         evaluated = self._evaluate(data, training=False)
-        self._books.add(evaluated)
+        self._add(evaluated)
         return evaluated
+
+    def _add(self, evaluated: EvaluatedBatch) -> None:
+        self._books.add(evaluated.losses, batch_size(evaluated.inputs))
 
     def _evaluate(self, data: Any, *, training: bool) -> EvaluatedBatch:
         """Run graph, losses and metrics; the metrics are updated by being called."""
@@ -127,14 +124,11 @@ class TrainingModel(keras.Model):
         with feed_tensorboard_writers():
             targets = self.root.pre_proc_targets(inputs, {**targets, **self._clock(inputs)})
             outputs = self.root.train(inputs, targets, training=training)
-            final_targets = model.post_proc_targets(inputs, targets, outputs)
-            losses = model.loss(inputs, final_targets, outputs)
-            model.metric(inputs, final_targets, outputs)
-        means = {name: tf.reduce_mean(tf.cast(loss, tf.float32)) for name, loss in losses.items()}
-        weights = model.loss_weights()
-        weighted = tf.add_n([mean * weights.get(name, 1.0) for name, mean in means.items()])
-        total = tf.add_n([weighted, *(tf.cast(x, tf.float32) for x in self.root.losses)])
-        return EvaluatedBatch(inputs, targets, outputs, means, weighted, total)
+            losses = losses_and_metrics(model, inputs, targets, outputs)
+        total = tf.add_n([losses.weighted, *(tf.cast(x, tf.float32) for x in self.root.losses)])
+        # A loss called `loss` takes the place of the total of that name.
+        named = {KERAS_LOSS: total, TOTAL_LOSS: losses.weighted, **losses.means}
+        return EvaluatedBatch(inputs, targets, outputs, named, total)
 
     def _clock(self, inputs: Tensors) -> Tensors:
         """Return the update count and the epoch, one entry per sample, for losses that follow them."""
@@ -163,8 +157,7 @@ class TrainingModel(keras.Model):
 
     def reset_metrics(self) -> None:
         """Start counting anew."""
-        super().reset_metrics()
-        self._books.sample_count.assign(0)
+        self._books.reset()
 
     # ---- many batches
 
@@ -207,89 +200,3 @@ class TrainingModel(keras.Model):
     def fit(self, x: Iterable[Any], **kwargs: Any) -> fit_loop.Logs:  # type: ignore[override]
         """Train on the dataset `x`; see `fit_loop.fit` for the arguments and the returned logs."""
         return fit_loop.fit(self, x, **kwargs)
-
-
-class _MetricBooks:
-    """The metrics that are logged: means of the losses, the model's own, and a count of samples."""
-
-    def __init__(self) -> None:
-        self.loss_names: list[str] = []
-        self.metrics: list[keras.metrics.Metric] = []
-        self._means: dict[str, keras.metrics.Mean] = {}
-        self.sample_count = tf.Variable(tf.constant(0, tf.int64), trainable=False, name="sample_count")
-
-    def open(self, loss_names: list[str], metrics: list[keras.metrics.Metric]) -> None:
-        """Create one mean per loss; a loss called `loss` takes the place of the total of that name."""
-        self.loss_names = loss_names
-        names = dict.fromkeys([KERAS_LOSS, TOTAL_LOSS, *loss_names])
-        self._means = {name: keras.metrics.Mean(name=name) for name in names}
-        self.metrics = [*self._means.values(), *metrics]
-
-    def add(self, evaluated: EvaluatedBatch) -> None:
-        """Add the losses of one batch, weighted by its number of samples."""
-        size = batch_size(evaluated.inputs)
-        values = {
-            KERAS_LOSS: evaluated.total_loss,
-            TOTAL_LOSS: evaluated.weighted_loss,
-            **evaluated.losses,
-        }
-        for name, value in values.items():
-            self._means[name].update_state(value, sample_weight=tf.cast(size, tf.float32))
-        self.sample_count.assign_add(tf.cast(size, tf.int64))
-
-
-class _CalledMetrics:
-    """A block that notes which of some metrics are updated in it: those are what the model logs."""
-
-    def __init__(self, metrics: list[keras.metrics.Metric]):
-        self._metrics = metrics
-        self.called: list[keras.metrics.Metric] = []
-
-    def __enter__(self) -> "_CalledMetrics":
-        for metric in self._metrics:
-            metric.update_state = self._noting(metric, metric.update_state)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for metric in self._metrics:
-            del metric.update_state
-
-    def _noting(self, metric: keras.metrics.Metric, update_state: Any) -> Any:
-        def update_and_note(*args: Any, **kwargs: Any) -> Any:
-            if not any(metric is called for called in self.called):
-                self.called.append(metric)
-            return update_state(*args, **kwargs)
-
-        return update_and_note
-
-
-def batch_size(inputs: Tensors) -> tf.Tensor:
-    """Return the number of samples in a batch, a scalar int32 tensor."""
-    return tf.shape(next(iter(inputs.values())))[0]
-
-
-def _check_loss_weights(model: Any, loss_names: list[str]) -> None:
-    unknown = sorted(set(model.loss_weights()) - set(loss_names))
-    if unknown:
-        raise UsageError(
-            f"`_loss_weights` of `{type(model).__name__}` names {unknown}, but `_loss` returns {loss_names}. "
-            "Use the names that `_loss` returns."
-        )
-
-
-def _describe_graph_error(root: RootGraph, error: Exception) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
-    users = [f for f in frames if not _is_library(f.filename)]
-    where = f"{users[-1].filename}, line {users[-1].lineno}" if users else "inside the libraries"
-    text = " ".join(line.strip() for line in str(error).splitlines() if line.strip())
-    return (
-        f"The model does not fit its data specification ({where}): {type(error).__name__}: {text[:600]} "
-        "Correct that line, or `_input_layer_specs` and `_target_layer_specs` of the data."
-    )
-
-
-def _is_library(filename: str) -> bool:
-    parts = Path(filename).parts
-    if "site-packages" in parts:
-        return True
-    return str(Path(__file__).parents[1]) in filename or filename.startswith("<")
