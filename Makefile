@@ -23,7 +23,7 @@ demo: $(VENV)/.scenarios
 	@echo
 	@echo "Trained. In ./$(DEMO) there is now:"
 	@echo "  train.log             one line of results an epoch"
-	@echo "  trainer_params.json   every parameter; tfaip-resume-training $(DEMO) --trainer.epochs 20 goes on from here"
+	@echo "  trainer_params.json   every parameter; go on with $(BIN)/tfaip-resume-training $(DEMO) --trainer.epochs 30"
 	@echo "  best/serve            the model of the best epoch: tf.saved_model.load('$(DEMO)/best/serve')"
 	@echo "  export/serve          the model of the last epoch"
 	@echo "  train/, validation/   curves and images: $(BIN)/tensorboard --logdir $(DEMO)"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Tuple
+from typing import Any, List, Tuple
 
 import numpy as np
 
@@ -35,6 +35,15 @@ class LabelledImages:
 def image_size(dataset: Dataset) -> Tuple[int, int]:
     """Return height and width of the images of `dataset` without loading it."""
     return (8, 8) if dataset == Dataset.DIGITS else (28, 28)
+
+
+def check_input_shape(input_shape: List[int]) -> None:
+    """Raise a `UsageError` unless `input_shape` is empty or a height and a width."""
+    if input_shape and (len(input_shape) != 2 or min(input_shape) < 1):
+        raise UsageError(
+            f"`--data.input_shape` must be height and width in pixels, such as `28 28`, got {input_shape}. "
+            "Leave it out to take the size from the data set."
+        )
 
 
 def load_images(dataset: Dataset, *, training: bool) -> LabelledImages:

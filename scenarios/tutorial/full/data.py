@@ -5,6 +5,7 @@ from typing import Dict, List, Type
 
 from paiargparse import pai_dataclass, pai_meta
 
+from scenarios.tutorial.datasets import check_input_shape
 from scenarios.tutorial.full.processors.normalize import NormalizeProcessorParams
 from tfaip.data.data import DataBase
 from tfaip.data.databaseparams import DataBaseParams
@@ -22,6 +23,10 @@ class FullDataParams(DataBaseParams):
         default_factory=list,
         metadata=pai_meta(help="Height and width of the images; none takes those of the data set."),
     )
+
+    def __post_init__(self) -> None:
+        """Check the size."""
+        check_input_shape(self.input_shape)
 
     @staticmethod
     def cls() -> "Type[FullData]":

@@ -7,7 +7,7 @@ from typing import Dict, List, Type
 import numpy as np
 from paiargparse import pai_dataclass, pai_meta
 
-from scenarios.tutorial.datasets import Dataset, load_images
+from scenarios.tutorial.datasets import Dataset, check_input_shape, load_images
 from tfaip.data.data import DataBase
 from tfaip.data.databaseparams import DataBaseParams, DataGeneratorParams
 from tfaip.data.pipeline.datagenerator import DataGenerator
@@ -61,6 +61,10 @@ class MinDataParams(DataBaseParams):
         default_factory=list,
         metadata=pai_meta(help="Height and width that every image must have; none takes the data set's own."),
     )
+
+    def __post_init__(self) -> None:
+        """Check the size."""
+        check_input_shape(self.input_shape)
 
     @staticmethod
     def cls() -> "Type[MinData]":

@@ -7,7 +7,16 @@ import numpy as np
 import pytest
 
 from scenarios.tutorial.datasets import Dataset, image_size, load_images
+from scenarios.tutorial.full.data import FullDataParams
+from scenarios.tutorial.min.data import MinDataParams
 from tfaip.errors import DataError, UsageError
+
+
+@pytest.mark.parametrize("params_cls", [MinDataParams, FullDataParams])
+@pytest.mark.parametrize("shape", [[8], [8, 8, 1], [0, 8]])
+def test_size_that_is_no_height_and_width_names_the_flag(params_cls, shape):
+    with pytest.raises(UsageError, match=r"`--data\.input_shape` must be height and width.*got \["):
+        params_cls(input_shape=shape)
 
 
 def test_digits_are_uint8_images_from_0_to_255_of_the_promised_size():
