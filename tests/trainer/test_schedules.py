@@ -13,8 +13,12 @@ from tfaip.trainer.scheduler.cosine_decay_params import (
     WarmupConstantCosineDecayParams,
     WarmupCosineDecayParams,
 )
+from tfaip.trainer.scheduler.cycles_params import CyclicParams, OneCycleParams
 from tfaip.trainer.scheduler.exponential_decay_params import ExponentialDecayParams
 from tfaip.trainer.scheduler.learningrate_params import LearningRateParams
+from tfaip.trainer.scheduler.piecewise_params import PiecewiseParams
+from tfaip.trainer.scheduler.polynomial_params import LinearParams, PolynomialParams
+from tfaip.trainer.scheduler.reduce_on_plateau_params import ReduceOnPlateauParams
 from tfaip.trainer.scheduler.warmup_decay_params import WarmupDecayParams
 
 STEPS_PER_EPOCH = 7
@@ -51,6 +55,37 @@ def warmup_decay(p, e):
     return p.lr * math.sqrt(warmup) * min(t**-0.5, t * warmup**-1.5)
 
 
+def cyclic(p, e):
+    low = p.lr / p.low_factor
+    cycle, rest = divmod(e, p.cycle_epochs)
+    half = p.cycle_epochs / 2
+    share = rest / half if rest < half else (p.cycle_epochs - rest) / half
+    return low + (p.lr - low) * share * p.cycle_decay**cycle
+
+
+def one_cycle(p, e):
+    rise = p.rising_share * p.epochs
+    if e < rise:
+        first, last, share = p.lr / p.start_factor, p.lr, e / rise
+    else:
+        first, last, share = p.lr, p.lr / p.end_factor, min((e - rise) / (p.epochs - rise), 1)
+    return first * (1 + math.cos(math.pi * share)) / 2 + last * (1 - math.cos(math.pi * share)) / 2
+
+
+def polynomial(p, e):
+    if e < p.warmup_epochs:
+        return p.lr / p.warmup_factor + (p.lr - p.lr / p.warmup_factor) * e / p.warmup_epochs
+    length = p.decay_epochs if p.decay_epochs > 0 else p.epochs - p.warmup_epochs
+    left = max(0, 1 - (e - p.warmup_epochs) / length)
+    end = p.lr * p.end_fraction
+    return end + (p.lr - end) * left ** getattr(p, "power", 1)
+
+
+def piecewise(p, e):
+    passed = [factor for boundary, factor in zip(p.boundaries, p.factors, strict=True) if boundary <= e]
+    return p.lr * (passed[-1] if passed else 1)
+
+
 LENGTH: dict[str, Any] = {"steps_per_epoch": STEPS_PER_EPOCH, "epochs": EPOCHS}
 SCHEDULES = [
     (Constant(lr=0.3, **LENGTH), constant),
@@ -65,6 +100,17 @@ SCHEDULES = [
     (WarmupConstantCosineDecayParams(final_epochs=20, lr_decay_rate=0.9, **LENGTH), cosine_family),
     (WarmupDecayParams(warmup_epochs=4, **LENGTH), warmup_decay),
     (WarmupDecayParams(warmup_steps=50, **LENGTH), warmup_decay),
+    (CyclicParams(**LENGTH), cyclic),
+    (CyclicParams(cycle_epochs=5, low_factor=4, cycle_decay=0.5, **LENGTH), cyclic),
+    (OneCycleParams(**LENGTH), one_cycle),
+    (OneCycleParams(rising_share=0, end_factor=10, **LENGTH), one_cycle),
+    (LinearParams(**LENGTH), polynomial),
+    (LinearParams(warmup_epochs=6, end_fraction=0.1, **LENGTH), polynomial),
+    (PolynomialParams(decay_epochs=20, end_fraction=0.01, **LENGTH), polynomial),
+    (PolynomialParams(power=0.5, **LENGTH), polynomial),
+    (PiecewiseParams(boundaries=[10, 30.5], factors=[0.1, 0.3], **LENGTH), piecewise),
+    (PiecewiseParams(**LENGTH), piecewise),
+    (ReduceOnPlateauParams(**LENGTH), constant),
 ]
 
 
@@ -114,6 +160,34 @@ def test_whole_epochs_are_counted_exactly_for_large_steps():
 
     assert float(schedule(border - 1)) == pytest.approx(0.99**99, rel=1e-5)
     assert float(schedule(border)) == pytest.approx(0.99**100, rel=1e-5)
+
+
+@pytest.mark.parametrize("step_function", [True, False])
+def test_epochs_are_counted_in_batches_when_gradients_are_accumulated(step_function):
+    params = LinearParams(step_function=step_function, **LENGTH)
+    plain, accumulating = params.create(), params.create()
+    accumulating.batches_per_update = 3
+
+    rates = [float(accumulating(update)) for update in range(40)]
+
+    assert rates == [float(plain(3 * update)) for update in range(40)]
+
+
+@pytest.mark.parametrize(
+    ("decay", "kwargs"),
+    [
+        (keras.optimizers.schedules.PolynomialDecay, {"power": 2.0, "end_learning_rate": 0.0001}),
+        (keras.optimizers.schedules.PolynomialDecay, {"power": 1.0, "end_learning_rate": 0.0001}),
+    ],
+)
+def test_polynomial_equals_that_of_keras(decay, kwargs):
+    params = PolynomialParams(power=kwargs["power"], end_fraction=0.1, step_function=False, **LENGTH)
+    of_keras: Any = decay(params.lr, decay_steps=EPOCHS * STEPS_PER_EPOCH, **kwargs)
+
+    ours = params.create()
+
+    for step in range(0, 500, 7):
+        assert float(ours(step)) == pytest.approx(float(of_keras(step)), rel=1e-4)
 
 
 def test_schedule_keeps_the_params_object():

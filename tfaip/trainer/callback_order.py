@@ -13,7 +13,9 @@ from tfaip.trainer.callbacks.extract_logs import ExtractLogsCallback
 from tfaip.trainer.callbacks.logger_callback import LoggerCallback
 from tfaip.trainer.callbacks.print_evaluated_callback import PrintEvaluatedCallback
 from tfaip.trainer.callbacks.progbar import TFAIPProgbarLogger
+from tfaip.trainer.callbacks.schedule_callback import ScheduleCallback
 from tfaip.trainer.callbacks.tensor_board_callback import TensorBoardCallback
+from tfaip.trainer.scheduler.learningrate import LearningRateSchedule
 
 if TYPE_CHECKING:
     from tfaip.trainer.trainer import Trainer
@@ -35,7 +37,8 @@ def callbacks_in_order(trainer: "Trainer", further: Sequence[Callback]) -> list[
     callbacks += _average(trainer)
     # After the average: what is exported as best is what was validated.
     callbacks.append(EarlyStoppingCallback(trainer.scenario, params))
-    # After the decision: the checkpoint becomes visible together with what was decided.
+    callbacks += _schedules(trainer)
+    # After the decisions: the checkpoint becomes visible together with what was decided.
     callbacks.append(trainer.create_train_params_logger_callback(store_weights=False, store_params=True))
     callbacks += _tensorboard(trainer, extract)
     callbacks.append(LoggerCallback())
@@ -61,6 +64,13 @@ def _average(trainer: "Trainer") -> list[Callback]:
     model = trainer.scenario.keras_train_model
     average = model.weight_average if model is not None else None
     return [] if average is None else [EMACallback(average)]
+
+
+def _schedules(trainer: "Trainer") -> list[Callback]:
+    """Most schedules only count epochs; the others are told what was logged."""
+    counting = LearningRateSchedule.epoch_finished
+    following = [s for s in trainer.schedules.values() if type(s).epoch_finished is not counting]
+    return [ScheduleCallback(following)] if following else []
 
 
 def _tensorboard(trainer: "Trainer", extract: ExtractLogsCallback) -> list[Callback]:

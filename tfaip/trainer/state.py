@@ -38,15 +38,22 @@ class TrainerState:
         epoch: Epochs that are done.
         best: The best model so far.
         position: Where the next training batch starts in the input pipeline.
+        schedules: By the name of a learning-rate schedule, what it knows beyond the number of epochs.
     """
 
     epoch: int = 0
     best: BestState = field(default_factory=BestState)
     position: StreamPosition = field(default_factory=StreamPosition)
+    schedules: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for a JSON file."""
-        return {"epoch": self.epoch, "best": asdict(self.best), "position": self.position.to_dict()}
+        return {
+            "epoch": self.epoch,
+            "best": asdict(self.best),
+            "position": self.position.to_dict(),
+            "schedules": self.schedules,
+        }
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "TrainerState":
@@ -55,4 +62,5 @@ class TrainerState:
             epoch=content["epoch"],
             best=BestState(**content["best"]),
             position=StreamPosition.from_dict(content["position"]),
+            schedules=content.get("schedules", {}),
         )

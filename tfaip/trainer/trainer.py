@@ -112,7 +112,7 @@ class Trainer(Generic[TTrainerParams]):
 
     @property
     def schedules(self) -> Mapping[str, LearningRateSchedule]:
-        """The learning-rate schedules by the name under which they are logged, after the optimizer was built."""
+        """The learning-rate schedules by the names of their rates in logs, once the optimizer is built."""
         return self._schedules
 
     # ---- the story

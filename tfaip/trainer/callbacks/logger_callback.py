@@ -6,6 +6,8 @@ from typing import Any, Dict, Optional
 import keras
 import numpy as np
 
+from tfaip.trainer.optimizer.rates import current_rates
+
 logger = logging.getLogger(__name__)
 
 
@@ -21,8 +23,11 @@ class LoggerCallback(keras.callbacks.Callback):
         self.last_logs: Dict[str, Any] = {}
 
     def on_epoch_begin(self, epoch: int, logs: Optional[Dict[str, Any]] = None) -> None:
-        """Log that an epoch starts."""
+        """Log that an epoch starts, and its learning rate (of further optimizers `lr/<name>`)."""
         logger.info("Start of epoch %4d", epoch + 1)
+        rates = current_rates(self.model).items()
+        text = ", ".join(f"{name} {rate:.6g}" for name, rate in rates)
+        logger.info("Learning rate of epoch %4d: %s", epoch + 1, text)
 
     def on_epoch_end(self, epoch: int, logs: Optional[Dict[str, Any]] = None) -> None:
         """Log all values of the epoch by name, arrays by their mean."""

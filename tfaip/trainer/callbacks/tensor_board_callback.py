@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from tfaip.trainer.callbacks.extract_logs import ExtractLogsCallback
+from tfaip.trainer.optimizer.rates import current_rates
 
 logger = logging.getLogger(__name__)
 
@@ -54,10 +55,10 @@ class TensorBoardCallback(keras.callbacks.Callback):
             self._reset = False
 
     def on_epoch_begin(self, epoch: int, logs: Optional[Dict[str, Any]] = None) -> None:
-        """Write the learning rate."""
-        rate = float(self.model.optimizer.learning_rate)  # type: ignore[union-attr]
+        """Write the learning rates."""
         with self._writer(TRAIN).as_default():
-            tf.summary.scalar("lr", rate, step=epoch)
+            for name, rate in current_rates(self.model).items():
+                tf.summary.scalar(name, rate, step=epoch)
 
     def on_train_batch_begin(self, batch: int, logs: Optional[Dict[str, Any]] = None) -> None:
         """Start the profile when its first step comes."""

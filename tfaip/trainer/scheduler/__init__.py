@@ -8,10 +8,19 @@ from tfaip.trainer.scheduler.cosine_decay_params import (
 from tfaip.trainer.scheduler.cosine_decay_params import (
     WarmupCosineDecayParams as WarmupCosineDecayParams,
 )
+from tfaip.trainer.scheduler.cycles_params import CyclicParams as CyclicParams
+from tfaip.trainer.scheduler.cycles_params import OneCycleParams as OneCycleParams
 from tfaip.trainer.scheduler.exponential_decay_params import (
     ExponentialDecayParams as ExponentialDecayParams,
 )
 from tfaip.trainer.scheduler.learningrate_params import LearningRateParams as LearningRateParams
+from tfaip.trainer.scheduler.piecewise_params import PiecewiseParams as PiecewiseParams
+from tfaip.trainer.scheduler.polynomial_params import LinearParams as LinearParams
+from tfaip.trainer.scheduler.polynomial_params import PolynomialParams as PolynomialParams
+from tfaip.trainer.scheduler.reduce_on_plateau_params import (
+    ReduceOnPlateauParams as ReduceOnPlateauParams,
+)
+from tfaip.trainer.scheduler.warmup_decay_params import WarmupDecayParams as WarmupDecayParams
 
 DEFAULT_SCHEDULES = [
     WarmupCosineDecayParams,
@@ -19,4 +28,11 @@ DEFAULT_SCHEDULES = [
     CosineDecayParams,
     Constant,
     ExponentialDecayParams,
+    WarmupDecayParams,
+    LinearParams,
+    PolynomialParams,
+    PiecewiseParams,
+    CyclicParams,
+    OneCycleParams,
+    ReduceOnPlateauParams,
 ]

@@ -3,6 +3,8 @@
 Epochs `e` are scalar floating point tensors; everything else are Python numbers. Results are scalar tensors.
 """
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -85,3 +87,58 @@ def warmup_decay(step: Any, *, lr: float, warmup_steps: int) -> Any:
     """
     rising = step * warmup_steps**-1.5
     return lr * warmup_steps**0.5 * tf.minimum(tf.math.rsqrt(step), rising)
+
+
+def triangles(e: Any, *, low: float, high: float, cycle_epochs: int, decay: float) -> Any:
+    """Return a rate that rises linearly from `low` to `high` and back, once in `cycle_epochs`.
+
+    The height above `low` is multiplied by `decay` after each cycle.
+
+    Source: Smith, "Cyclical Learning Rates for Training Neural Networks", WACV 2017, section 3.1.
+    """
+    cycle = tf.floor(e / cycle_epochs)
+    part = e / cycle_epochs - cycle
+    return low + (high - low) * (1 - tf.abs(2 * part - 1)) * tf.pow(tf.cast(decay, tf.float32), cycle)
+
+
+def one_cycle(e: Any, *, start: float, peak: float, end: float, epochs: int, rising_share: float) -> Any:
+    """Return half a cosine from `start` up to `peak`, then half a cosine down to `end` after `epochs`.
+
+    Source: Smith and Topin, "Super-Convergence", 2018, in the form with cosines that fastai introduced.
+    """
+    share = tf.minimum(e / max(epochs, 1), 1.0)
+    rising = _half_cosine(start, peak, share / max(rising_share, 1e-6))
+    falling = _half_cosine(peak, end, (share - rising_share) / (1 - rising_share))
+    return tf.where(share < rising_share, rising, falling)
+
+
+def _half_cosine(first: float, last: float, share: Any) -> Any:
+    return first + (last - first) * (0.5 - 0.5 * tf.cos(math.pi * share))
+
+
+def polynomial_decay(
+    e: Any,
+    *,
+    lr: float,
+    end_fraction: float,
+    decay_epochs: int,
+    power: float,
+    warmup_epochs: int = 0,
+    warmup_factor: float = 1,
+) -> Any:
+    """Return a rate that falls from `lr` to its share `end_fraction`, after a linear warm-up.
+
+    It falls as `(1 - x)^power`, where x goes from 0 to 1 during `decay_epochs`.
+    """
+    left = 1 - tf.clip_by_value((e - warmup_epochs) / decay_epochs, 0.0, 1.0)
+    falling = lr * (end_fraction + (1 - end_fraction) * tf.pow(left, power))
+    rising = linear_warmup(e, lr=lr, epochs=warmup_epochs, factor=warmup_factor)
+    return tf.where(e < warmup_epochs, rising, falling)
+
+
+def steps(e: Any, *, boundaries: Sequence[float], factors: Sequence[float]) -> Any:
+    """Return 1, and from `boundaries[i]` epochs on `factors[i]`; the boundaries rise."""
+    factor = tf.ones_like(tf.cast(e, tf.float32))
+    for boundary, value in zip(boundaries, factors, strict=True):
+        factor = tf.where(e >= boundary, value, factor)
+    return factor

@@ -1,0 +1,14 @@
+"""The learning rates of a training, for logs."""
+
+from typing import Any
+
+import numpy as np
+
+
+def current_rates(model: Any) -> dict[str, float]:
+    """Return the rate of the next update of `model` as `lr`, and those of further optimizers as `lr/<name>`."""
+    inner: Any = getattr(model.optimizer, "inner_optimizer", model.optimizer)  # loss scaling wraps one
+    rates = getattr(inner, "learning_rates", None)
+    if rates is None:
+        rates = {"lr": inner.learning_rate}
+    return {name: float(np.asarray(rate)) for name, rate in rates.items()}
