@@ -1,14 +1,15 @@
-"""Layers whose name matches a pattern do not train."""
+"""Layers whose name matches a pattern do not train: for good, or in the first epochs."""
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
 
 from tfaip.errors import UsageError
 from tfaip.params.suggestions import did_you_mean
+from tfaip.scenario.freeze_rules import FreezeRule
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +40,76 @@ def freeze(root: keras.layers.Layer, pattern: str | None) -> list[str]:
         )
     logger.info("Not trained (`no_train_scope` %s): %s", pattern, ", ".join(frozen))
     return frozen
+
+
+def check_something_trains(root: keras.layers.Layer, flag: str) -> None:
+    """Raise a `UsageError` if no weight is left to train: an optimizer without weights counts no steps."""
+    if not root.trainable_weights:
+        raise UsageError(
+            f"`{flag}` leaves nothing to train. Give a pattern that matches fewer layers, or set "
+            "`--learning_rate.lr 0` to only measure the model."
+        )
+
+
+class TimedFreezing:
+    """The layers that `--trainer.freeze` keeps from training, each until its epoch.
+
+    The optimizer must have been built for all layers before; steps must be traced anew after a change.
+    """
+
+    def __init__(self, root: keras.layers.Layer, rules: Sequence[FreezeRule]):
+        self._root = root
+        self._layers = {rule: _matched(root, rule) for rule in rules}
+        # The former flags: a layer that was frozen for good, or by its author, stays so.
+        self._former = [(layer, layer.trainable) for _, layer in named_layers(root)]
+        self._former_weights = [(weight, weight.trainable) for weight in root.weights]
+        self._active: tuple[FreezeRule, ...] = ()
+        if rules:
+            self.apply(0)
+            check_something_trains(root, f"--trainer.freeze {' '.join(rule.text for rule in rules)}")
+
+    def apply(self, epochs_done: int) -> bool:
+        """Freeze and unfreeze for the epoch after `epochs_done` epochs; return whether anything changed."""
+        active = tuple(rule for rule in self._layers if rule.holds(epochs_done))
+        if active == self._active:
+            return False
+        before = self._frozen()
+        self._active = active
+        self._set()
+        self._report(before, epochs_done)
+        return True
+
+    def _set(self) -> None:
+        for layer, trainable in self._former:  # parents first, as each sets what is below it
+            layer.trainable = trainable
+        for weight, trainable in self._former_weights:
+            weight.trainable = trainable
+        for rule in self._active:
+            for layer in self._layers[rule].values():
+                layer.trainable = False
+
+    def _frozen(self) -> set[str]:
+        return {name for rule in self._active for name in self._layers[rule]}
+
+    def _report(self, before: set[str], epochs_done: int) -> None:
+        for rule in self._active:
+            until = "for good" if rule.epochs is None else f"until epoch {rule.epochs} is done"
+            logger.info("Not trained %s (`freeze` %s): %s", until, rule.text, ", ".join(self._layers[rule]))
+        released = sorted(before - self._frozen())
+        if released:
+            logger.info("Trained from epoch %d on: %s", epochs_done + 1, ", ".join(released))
+
+
+def _matched(root: keras.layers.Layer, rule: FreezeRule) -> dict[str, keras.layers.Layer]:
+    layers = list(named_layers(root))
+    matched = {name: layer for name, layer in layers if rule.matches(name, type(layer).__name__)}
+    if not matched:
+        names = [name for name, _ in layers]
+        raise UsageError(
+            f"`--trainer.freeze {rule.text}` matches no layer.{did_you_mean(rule.pattern, names)} "
+            f"The layers are: {', '.join(names)}."
+        )
+    return matched
 
 
 def named_layers(layer: keras.layers.Layer, name: str = "") -> Iterator[tuple[str, keras.layers.Layer]]:
