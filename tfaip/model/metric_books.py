@@ -73,7 +73,7 @@ class MetricBooks:
     def __init__(self) -> None:
         self.metrics: list[keras.metrics.Metric] = []
         self._means: dict[str, keras.metrics.Mean] = {}
-        self.sample_count = tf.Variable(0, dtype=tf.int64, trainable=False, name="sample_count")
+        self.sample_count = tf.Variable(tf.zeros([], tf.int64), trainable=False, name="sample_count")
 
     def open(self, loss_names: list[str], metrics: list[keras.metrics.Metric]) -> None:
         """Create one mean per loss; they come before the model's `metrics`."""
