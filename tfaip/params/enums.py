@@ -3,7 +3,7 @@
 from enum import Enum
 
 
-class StrEnum(str, Enum):
+class StrEnum(str, Enum):  # noqa: UP042 - what scenarios derive from must be both
     """An enum whose members are strings, so that JSON writes and reads their value."""
 
     def __str__(self) -> str:
