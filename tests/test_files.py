@@ -1,9 +1,11 @@
+import json
+import math
 import os
 
 import pytest
 
 from tfaip.errors import StorageError
-from tfaip.files import recover_dir, replaced_dir, write_json, write_text
+from tfaip.files import parse_json, recover_dir, replaced_dir, write_json, write_text
 
 
 def names(folder):
@@ -68,6 +70,19 @@ def test_a_folder_lost_between_the_two_renames_comes_back(tmp_path):
     recover_dir(tmp_path / "d")
 
     assert (tmp_path / "d" / "file").read_text() == "one"
+
+
+def test_numbers_that_json_does_not_know_come_back_from_a_file_that_strict_readers_accept(tmp_path):
+    def refuse(token):
+        raise AssertionError(f"{token} is no JSON")
+
+    write_json(tmp_path / "a.json", {"values": (math.inf, -math.inf, 1.5), "best": math.nan})
+
+    text = (tmp_path / "a.json").read_text()
+    json.loads(text, parse_constant=refuse)
+    content = parse_json(text)
+    assert content["values"] == [math.inf, -math.inf, 1.5]
+    assert math.isnan(content["best"])
 
 
 def test_leftovers_of_a_kill_are_removed_by_the_next_write(tmp_path):

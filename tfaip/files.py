@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -11,10 +12,20 @@ from typing import Any
 
 from tfaip.errors import StorageError
 
+_FLOAT_KEY = "__float__"  # JSON has no NaN and no infinity
+
 
 def write_json(path: Path, content: Any) -> None:
-    """Write `content` as JSON with an indent of 2; a reader sees the old file or the new one."""
-    write_text(path, json.dumps(content, indent=2, ensure_ascii=False))
+    """Write `content` as JSON with an indent of 2; a reader sees the old file or the new one.
+
+    Floats that JSON does not know are written as `{"__float__": "nan"}`, which `parse_json` reads.
+    """
+    write_text(path, json.dumps(_strict(content), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def parse_json(text: str) -> Any:
+    """Return what `write_json` wrote."""
+    return json.loads(text, object_hook=_with_float)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -100,6 +111,21 @@ def _remove_leftovers(path: Path) -> None:
     recover_dir(path)
     for leftover in path.parent.glob(f".{path.name}.new.*"):
         shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _strict(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return {_FLOAT_KEY: str(float(value))}
+    if isinstance(value, dict):
+        return {key: _strict(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_strict(item) for item in value]
+    return value
+
+
+def _with_float(value: dict[str, Any]) -> Any:
+    is_float = set(value) == {_FLOAT_KEY} and value[_FLOAT_KEY] in ("nan", "inf", "-inf")
+    return float(value[_FLOAT_KEY]) if is_float else value
 
 
 @contextlib.contextmanager

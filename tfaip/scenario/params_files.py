@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, Tuple, Type
 
 from tfaip.errors import UsageError
+from tfaip.files import parse_json
 from tfaip.params.user_modules import import_user_module
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def read_json_file(path: Path) -> Dict[str, Any]:
     try:
         if path.stat().st_size > _LARGEST_FILE:
             raise UsageError(f"The parameter file `{path}` is larger than {_LARGEST_FILE // 2**20} MiB.")
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = parse_json(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise UsageError(f"There is no parameter file `{path}`.") from None
     except OSError as error:

@@ -6,7 +6,6 @@ written beside, flushed, and renamed as a whole. The state in it is what counts 
 """
 
 import contextlib
-import json
 import logging
 import re
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfaip.errors import StorageError
-from tfaip.files import recover_dir, replaced_dir, write_json
+from tfaip.files import parse_json, recover_dir, replaced_dir, write_json
 from tfaip.model.training_model import TrainingModel
 from tfaip.trainer.state import TrainerState
 from tfaip.version import __version__
@@ -176,7 +175,7 @@ def _read_description(path: Path) -> dict[str, Any]:
             "finished an epoch, with `--trainer.write_checkpoints True`."
         )
     with _damage_reported(path):
-        description = json.loads((path / STATE).read_text(encoding="utf-8"))
+        description = parse_json((path / STATE).read_text(encoding="utf-8"))
     if description["format"] > FORMAT:
         raise StorageError(
             f"The checkpoint `{path}` has format {description['format']}, this version of tfaip reads up to "
