@@ -8,6 +8,7 @@ import pytest
 
 HEAVY = """
 tfaip.imports: DataBase EvaluatorBase ModelBase GraphBase ScenarioBase Trainer
+    Predictor MultiModelPredictor MultiModelVoter
     DataBaseParams DataGeneratorParams DeviceConfigParams EvaluatorParams LAVParams LearningRateParams
     ModelBaseParams PipelineMode PredictorParams Sample ScenarioBaseParams TrainerParams TrainerPipelineParams
     TrainerPipelineParamsBase WarmStartParams INPUT_PROCESSOR GENERAL_PROCESSOR TARGETS_PROCESSOR
@@ -41,7 +42,12 @@ tfaip.evaluator.evaluator: EvaluatorBase
 tfaip.evaluator.params: EvaluatorParams
 tfaip.lav.params: LAVParams
 tfaip.model.modelbaseparams: ModelBaseParams
+tfaip.predict.multimodelpredictor: MultiModelPredictor MultiModelVoter
+tfaip.predict.multimodelvoter: MultiModelVoter
 tfaip.predict.params: PredictorParams
+tfaip.predict.predictor: Predictor
+tfaip.predict.predictorbase: PredictorBase
+tfaip.predict.raw_predictor: RawPredictor RawPredictorCaller
 tfaip.resource.manager: ResourceManager
 tfaip.resource.resource: Resource
 tfaip.scenario.scenariobase: ScenarioBase TScenarioParams TTrainerPipelineParams import_scenario
@@ -79,9 +85,6 @@ tfaip.util.typing: AnyNumpy
 LATER = {
     "tfaip.lav.lav": "lav",
     "tfaip.lav.multilav": "lav",
-    "tfaip.predict.multimodelpredictor": "predict",
-    "tfaip.predict.multimodelvoter": "predict",
-    "tfaip.predict.predictor": "predict",
     "tfaip.scenario.listfile.listfilescenario": "scenario",
     "tfaip.scripts.evaluate": "scripts",
     "tfaip.scripts.experimenter": "scripts",

@@ -15,7 +15,10 @@ from tfaip.lav.params import LAVParams as LAVParams
 from tfaip.model.graphbase import GraphBase as GraphBase
 from tfaip.model.modelbase import ModelBase as ModelBase
 from tfaip.model.modelbaseparams import ModelBaseParams as ModelBaseParams
+from tfaip.predict.multimodelpredictor import MultiModelPredictor as MultiModelPredictor
+from tfaip.predict.multimodelvoter import MultiModelVoter as MultiModelVoter
 from tfaip.predict.params import PredictorParams as PredictorParams
+from tfaip.predict.predictor import Predictor as Predictor
 from tfaip.scenario.scenariobase import ScenarioBase as ScenarioBase
 from tfaip.scenario.scenariobaseparams import ScenarioBaseParams as ScenarioBaseParams
 from tfaip.trainer.params import TrainerParams as TrainerParams

@@ -1,23 +1,18 @@
 """An exported model as a function from the dict of inputs to the dict of outputs."""
 
 import os
-import time
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import keras
 import tensorflow as tf
 
-from tfaip.errors import DataError, StorageError, UsageError
+from tfaip.errors import DataError, StorageError
+from tfaip.predict.export_folder import read_whole, saved_model_dir
 
-R = TypeVar("R")
-
-_SAVED_MODEL = "saved_model.pb"
-_IN_CHECKPOINTS = ("variables", "variables.index", "trainer_params.json")
 _SIGNATURE = "serving_default"
-_ATTEMPTS = 40
-_SECONDS_BETWEEN_ATTEMPTS = 0.05  # a training exchanges a folder within milliseconds
 
 
 class ExportedModel:
@@ -45,10 +40,11 @@ class ExportedModel:
             self.input_specs, self._call, self._loaded = _loaded_graph(saved_model_dir(model))
         else:
             self.input_specs, self._call, self._loaded = keras_input_specs(model), _keras_call(model), model
-        self._run = self._call
+        self.runs_eagerly = run_eagerly
+        self._function = tf.function(self._call, input_signature=[self.input_specs], autograph=False)
         if not run_eagerly:
-            # One trace for batches of any size.
-            self._run = tf.function(self._call, input_signature=[self.input_specs], autograph=False)
+            # One trace for batches of any size. Here, because TensorFlow warns of traces in calls.
+            self._function.get_concrete_function()
 
     def __call__(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Return the outputs by name.
@@ -59,38 +55,56 @@ class ExportedModel:
         Raises:
             DataError: If an input is missing.
         """
+        run = self._call if self.runs_eagerly else self._function
+        return run(self.taken(inputs))
+
+    def taken(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Return those of the `inputs` that the graph takes.
+
+        Raises:
+            DataError: If one is missing.
+        """
         try:
-            taken = {key: inputs[key] for key in self.input_specs}
+            return {key: inputs[key] for key in self.input_specs}
         except KeyError as error:
             raise DataError(
                 f"The exported model needs the input `{error.args[0]}`: it takes {sorted(self.input_specs)}, "
                 f"the samples have {sorted(inputs)}. Use the data of the scenario that was exported."
             ) from None
-        return self._run(taken)
 
+    @cached_property
+    def output_specs(self) -> dict[str, tf.TensorSpec]:
+        """The outputs by name, as far as the graph knows their shapes."""
+        outputs: Any = self._function.get_concrete_function().structured_outputs
+        return {key: tf.TensorSpec(x.shape, x.dtype, name=key) for key, x in outputs.items()}
 
-def saved_model_dir(path: str | os.PathLike[str]) -> Path:
-    """Return the folder of the SavedModel that `path` is or holds.
+    @cached_property
+    def takes_blocks(self) -> bool:
+        """Whether `on_block` works: the shapes of the outputs are the same for each batch of a size."""
+        if self.runs_eagerly:
+            return False
+        shapes = [spec.shape for spec in self.output_specs.values()]
+        return all(bool(shape.rank) and None not in shape.as_list()[1:] for shape in shapes)
 
-    Raises:
-        UsageError: If there is none; it says what is there instead.
-    """
-    folder = Path(path).expanduser()
-    for candidate in (folder, folder / "serve"):
-        if (candidate / _SAVED_MODEL).is_file() or _is_being_exchanged(candidate):
-            return candidate
-    if any((folder / name).exists() for name in _IN_CHECKPOINTS):
-        output_dir = folder.parent if (folder / "variables.index").exists() else folder
-        raise UsageError(
-            f"`{folder}` holds a checkpoint of a training, not an exported model. "
-            f"Give `{output_dir / 'best'}` or `{output_dir / 'export'}`, which the training exports."
-        )
-    if not folder.exists():
-        raise UsageError(f"There is no exported model `{folder}`. Give the folder of an export.")
-    raise UsageError(
-        f"There is no `{_SAVED_MODEL}` in `{folder}`, so it is no exported model. "
-        "Give a folder such as `best` or `export` of a training."
-    )
+    @cached_property
+    def on_block(self) -> Callable[[dict[str, Any]], dict[str, Any]]:
+        """The function of several batches at once, stacked along a new first axis.
+
+        The batches are computed one after the other, so the numbers are those of single calls, but TensorFlow
+        is entered once.
+        """
+        specs = {
+            key: tf.TensorSpec([None, *s.shape], s.dtype, name=key) for key, s in self.input_specs.items()
+        }
+
+        def on_block(inputs: dict[str, Any]) -> Any:
+            return tf.map_fn(
+                self._function, inputs, fn_output_signature=self.output_specs, parallel_iterations=1
+            )
+
+        function = tf.function(on_block, input_signature=[specs], autograph=False)
+        function.get_concrete_function()
+        return function
 
 
 def keras_input_specs(model: keras.Model) -> dict[str, tf.TensorSpec]:
@@ -106,7 +120,7 @@ def _keras_call(model: keras.Model) -> Callable[[Any], Any]:
 
 def _loaded_graph(folder: Path) -> tuple[dict[str, tf.TensorSpec], Callable[[Any], Any], Any]:
     """Return the inputs of a SavedModel, the function from inputs to outputs, and what keeps it alive."""
-    loaded: Any = _read_whole(folder, lambda: tf.saved_model.load(str(folder)))
+    loaded: Any = read_whole(folder, lambda: _loaded(folder))
     signature = loaded.signatures.get(_SIGNATURE)
     if signature is None:
         raise StorageError(
@@ -115,6 +129,15 @@ def _loaded_graph(folder: Path) -> tuple[dict[str, tf.TensorSpec], Callable[[Any
         )
     specs = dict(signature.structured_input_signature[1])
     return specs, _outermost_call(loaded, signature, specs), loaded
+
+
+def _loaded(folder: Path) -> Any:
+    try:
+        return tf.saved_model.load(str(folder))
+    except Exception as error:
+        raise StorageError(
+            f"The exported model `{folder}` can not be read: {type(error).__name__}: {error}"
+        ) from error
 
 
 def _outermost_call(loaded: Any, signature: Any, specs: dict[str, tf.TensorSpec]) -> Callable[[Any], Any]:
@@ -139,41 +162,3 @@ def _outermost_call(loaded: Any, signature: Any, specs: dict[str, tf.TensorSpec]
 
 def _named(outputs: Any) -> dict[str, Any]:
     return outputs if isinstance(outputs, dict) else {"output": outputs}
-
-
-def _read_whole(folder: Path, read: Callable[[], R]) -> R:
-    """Return what `read` reads of `folder`, all of it from one export.
-
-    A training may put a better export in the place of `folder` at any moment; then it is read again.
-    """
-    for attempt in range(_ATTEMPTS):
-        before = _identity(folder)
-        try:
-            result = read()
-        except Exception as error:
-            if (before is not None and before == _identity(folder)) or attempt == _ATTEMPTS - 1:
-                raise StorageError(
-                    f"The exported model `{folder}` can not be read: {type(error).__name__}: {error}"
-                ) from error
-        else:
-            if before is not None and before == _identity(folder):
-                return result
-        time.sleep(_SECONDS_BETWEEN_ATTEMPTS)
-    raise StorageError(
-        f"The exported model `{folder}` was exchanged {_ATTEMPTS} times while it was read. Try again later."
-    )
-
-
-def _identity(folder: Path) -> tuple[int, ...] | None:
-    """Return what differs between two exports at the same place; None while there is none."""
-    try:
-        stats = [folder.stat(), (folder / _SAVED_MODEL).stat()]
-    except OSError:
-        return None
-    # A new folder may get the inode of one that was removed.
-    return tuple(number for s in stats for number in (s.st_dev, s.st_ino, s.st_mtime_ns))
-
-
-def _is_being_exchanged(folder: Path) -> bool:
-    """Return whether a training has just moved the old export aside, before the new one takes its place."""
-    return any((path.with_name(f".{path.name}.old")).exists() for path in (folder, folder.parent))

@@ -6,17 +6,27 @@ The params of a training are light and imported here; everything that runs is im
 import types
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Type
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Optional, Type
 
 from paiargparse import pai_dataclass
 
 from tfaip.trainer.params import TrainerParams, TrainerPipelineParamsBase
 
 if TYPE_CHECKING:
+    from tfaip.predict.params import PredictorParams
+    from tfaip.predict.predictor import Predictor
     from tfaip.scenario.scenariobase import ScenarioBase
     from tfaip.trainer.trainer import Trainer
 
-__all__ = ["TrainerParams", "TrainerPipelineParamsBase", "local_trainer_cls", "local_trainer_params_cls"]
+__all__ = [
+    "TrainerParams",
+    "TrainerPipelineParamsBase",
+    "create_predictor",
+    "default_predictor_cls",
+    "local_trainer_cls",
+    "local_trainer_params_cls",
+]
 
 # Every trainer_params.json of an ordinary scenario names this class at its root.
 _LOCAL_PARAMS_MODULE = "tfaip.scenario.scenariobase"
@@ -40,3 +50,30 @@ def local_trainer_cls(scenario_cls: "Type[ScenarioBase]") -> "Type[Trainer]":
 
     bound = Trainer[local_trainer_params_cls(scenario_cls)]  # type: ignore[misc]
     return types.new_class("LocalTrainer", (bound,))
+
+
+def default_predictor_cls() -> "Type[Predictor]":
+    """Return the predictor of an ordinary scenario."""
+    from tfaip.predict.predictor import Predictor
+
+    return Predictor
+
+
+def create_predictor(
+    scenario_cls: "Type[ScenarioBase]", export_dir: Any, params: "Optional[PredictorParams]"
+) -> "Predictor":
+    """Return a predictor with the model and the data params of an export."""
+    from tfaip.predict.export_folder import read_whole, saved_model_dir
+
+    predictor_cls = scenario_cls.predictor_cls()
+    params = params or predictor_cls.params_cls()()
+
+    def create() -> "Predictor":
+        scenario_params = scenario_cls.params_from_path(export_dir)
+        model_dir = saved_model_dir(export_dir, serve_dir=scenario_params.default_serve_dir)
+        data = scenario_cls(scenario_params).data
+        predictor = predictor_cls(params, data, **scenario_cls.static_predictor_kwargs(scenario_params))
+        predictor.set_model(model_dir)
+        return predictor
+
+    return read_whole(Path(export_dir).expanduser(), create)

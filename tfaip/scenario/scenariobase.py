@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from tfaip.model.graphbase import GenericGraphBase, RootGraph
     from tfaip.model.modelbase import ModelBase
     from tfaip.model.training_model import TrainingModel
+    from tfaip.predict.multimodelpredictor import MultiModelPredictor
+    from tfaip.predict.params import PredictorParams
+    from tfaip.predict.predictor import Predictor
     from tfaip.scenario.export import SavedGraph
     from tfaip.trainer.trainer import Trainer
 
@@ -80,6 +83,19 @@ class ScenarioBase(Generic[TScenarioParams, TTrainerPipelineParams]):
         if cls.trainer_cls.__func__ is ScenarioBase.trainer_cls.__func__:  # type: ignore[attr-defined]
             return factories.local_trainer_params_cls(cls)
         return cls.trainer_cls().params_cls()
+
+    @classmethod
+    def predictor_cls(cls) -> "Type[Predictor]":
+        """Return the class that predicts with one model; override it to print results in a readable way."""
+        return factories.default_predictor_cls()
+
+    @classmethod
+    def multi_predictor_cls(cls) -> "Type[MultiModelPredictor]":
+        """Return the class that predicts with several models; override it to say how they vote."""
+        raise UsageError(
+            f"`{cls.__name__}` does not say how several models vote. Override `multi_predictor_cls` and "
+            "return a subclass of `MultiModelPredictor` with a `create_voter`."
+        )
 
     @staticmethod
     def net_config_cls() -> Type[NetConfigParamsBase]:
@@ -147,6 +163,29 @@ class ScenarioBase(Generic[TScenarioParams, TTrainerPipelineParams]):
         """Return a trainer; with `restore` it continues what `output_dir` holds."""
         post_init(trainer_params)
         return cls.trainer_cls()(trainer_params, cls(trainer_params.scenario), restore)
+
+    @classmethod
+    def create_predictor(cls, model: str, params: "Optional[PredictorParams]" = None) -> "Predictor":
+        """Return a predictor for an export.
+
+        Args:
+            model: The folder of an export, for example `best` of a training.
+            params: How to predict; `None` is the default.
+        """
+        return factories.create_predictor(cls, model, params)
+
+    @classmethod
+    def create_multi_predictor(
+        cls, paths: List[str], params: "Optional[PredictorParams]" = None
+    ) -> "MultiModelPredictor":
+        """Return a predictor for several exports, whose models vote.
+
+        Args:
+            paths: The folders of exports.
+            params: How to predict; `None` is the default.
+        """
+        predictor_cls = cls.multi_predictor_cls()
+        return predictor_cls.from_paths(paths, params or predictor_cls.params_cls()(), cls)
 
     @classmethod
     def create_evaluator(cls, params: Any, **kwargs: Any) -> EvaluatorBase:
