@@ -95,6 +95,20 @@ class DrawingGenerator(DataGenerator[Any]):
             yield sample(number + random.random() / 4 + np.random.random() / 4)
 
 
+class EndlessGenerator(DataGenerator[Any]):
+    """Draws one of five numbers again and again."""
+
+    def __len__(self) -> int:
+        return 5
+
+    def is_endless(self) -> bool:
+        return True
+
+    def generate(self) -> Iterator[Sample]:
+        while True:
+            yield sample(np.random.randint(5))
+
+
 class FailingGenerator(DataGenerator[Any]):
     """Raises instead of yielding sample 57."""
 

@@ -10,6 +10,7 @@ from tests.data.toy import (
     Add,
     AddParams,
     DropParams,
+    EndlessGenerator,
     NoiseParams,
     RepeatParams,
     ToyData,
@@ -21,7 +22,7 @@ from tests.data.toy import (
     sample,
     values,
 )
-from tfaip.data.databaseparams import DataPipelineParams
+from tfaip.data.databaseparams import DataGeneratorParams, DataPipelineParams
 from tfaip.data.pipeline.datapipeline import DataGenerator, DataPipeline, RawDataPipeline
 from tfaip.data.pipeline.definitions import PipelineMode, Sample
 from tfaip.data.pipeline.processor.params import ComposedProcessorPipelineParams
@@ -244,6 +245,12 @@ def test_preloading_may_multiply_samples():
         1,
         1.5,
     ]
+
+
+def test_preloading_an_endless_generator_takes_as_many_samples_as_it_says():
+    endless = pipeline(lambda mode: EndlessGenerator(mode, DataGeneratorParams()))
+
+    assert len(endless.preload_input_samples(progress_bar=False)) == 5
 
 
 def test_preloading_needs_a_flat_list_and_single_samples():

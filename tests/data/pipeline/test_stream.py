@@ -8,6 +8,7 @@ from tests.data.toy import (
     AddParams,
     DrawingGenerator,
     DropParams,
+    EndlessGenerator,
     FailingGenerator,
     FailParams,
     NoiseParams,
@@ -35,6 +36,10 @@ def lists_source(mode):
     return ToyGenerator(numbers(7), mode, batch_size=3)
 
 
+def endless(mode):
+    return EndlessGenerator(mode, DataGeneratorParams())
+
+
 BY_LABEL = {"length_fn": lambda inputs: inputs["x"] % 3}
 
 PIPELINES = {
@@ -43,6 +48,9 @@ PIPELINES = {
     "drawing generator": lambda: pipeline(
         lambda mode: DrawingGenerator(mode, DataGeneratorParams()), NoiseParams(), batch_size=2
     ),
+    "endless": lambda: pipeline(endless, NoiseParams(), batch_size=2),
+    "endless and limit": lambda: pipeline(endless, NoiseParams(), batch_size=2, limit=3),
+    "endless and generating": lambda: pipeline(endless, RepeatParams(noisy=True), batch_size=4),
     "mapping": lambda: pipeline(shuffling(7), NoiseParams(), AddParams(), batch_size=3),
     "dropping": lambda: pipeline(
         shuffling(7), NoiseParams(), DropParams(numbers=[1, 4]), NoiseParams(), batch_size=2
@@ -108,6 +116,14 @@ def test_positions_count_passes_and_samples():
     assert stream.position_after(0) == StreamPosition()
     assert stream.position_after(1) == StreamPosition(pass_index=0, raw_index=3, sample_index=3)
     assert stream.position_after(2) == StreamPosition(pass_index=1, raw_index=2, sample_index=2)
+
+
+def test_a_training_cuts_an_endless_generator_into_passes_of_its_length():
+    stream = pipeline(endless, batch_size=5).batch_stream(auto_repeat=True)
+
+    values(stream, limit=3)
+
+    assert stream.position_after(2) == StreamPosition(pass_index=1, raw_index=5, sample_index=5)
 
 
 def test_position_survives_a_dict():

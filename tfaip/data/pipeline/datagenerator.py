@@ -46,6 +46,10 @@ class DataGenerator(ABC, Generic[T]):
         """Return whether `generate` yields lists of samples, each of which becomes one batch."""
         return False
 
+    def is_endless(self) -> bool:
+        """Return whether `generate` never ends; a training then begins anew after `len()` samples."""
+        return False
+
 
 class RawDataGenerator(DataGenerator[T]):
     """Samples that are already in memory.

@@ -1,6 +1,7 @@
 """Process samples once, as far as that is allowed, and keep them in memory."""
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 from tfaip.data.pipeline.datagenerator import DataGenerator, count_samples
@@ -31,9 +32,13 @@ def preload_samples(
 
 
 def _read(generator: DataGenerator[Any], progress_bar: bool) -> list[Sample]:
-    passes = Passes(generator, DataProcessorPipeline([], generator.mode))
+    samples = Passes(generator, DataProcessorPipeline([], generator.mode)).samples(0)
+    number = count_samples(generator)
     shown: Iterable[Any] = tqdm_wrapper(
-        passes.samples(0), progress_bar=progress_bar, desc="Loading samples", total=count_samples(generator)
+        islice(samples, number) if generator.is_endless() else samples,
+        progress_bar=progress_bar,
+        desc="Loading samples",
+        total=number,
     )
     return [sample for _, sample in shown]
 

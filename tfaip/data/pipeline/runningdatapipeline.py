@@ -115,10 +115,21 @@ class InputSamplesGenerator:
         return Passes(
             self._generator,
             self._processors,
-            limit=params.limit,
+            limit=self._pass_limit(),
             random_seed=random_seed,
             read_ahead=1 if self._generator.yields_batches() else params.batch_size,
         )
+
+    def _pass_limit(self) -> int:
+        """Return how many generated samples a pass takes; 0 or less is all of them.
+
+        Where pass follows pass, one of an endless generator is as long as the generator says. So a stream
+        that begins in the middle never has to go further back than to the start of a pass.
+        """
+        generator = self._generator
+        if self._auto_repeat and generator.is_endless() and not generator.yields_batches():
+            return max(1, len(self))
+        return self._pipeline_params.limit
 
     def _builder(self, *, meta_as_json: bool = True) -> BatchBuilder:
         data = self.data
