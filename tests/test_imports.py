@@ -34,8 +34,11 @@ ROOMS = [
 ]
 LEVEL = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
 
-# The one look up the stairs: which trainer belongs to a scenario.
-BRIDGES = {"tfaip.scenario.factories": {"tfaip.trainer.params"}}
+# The looks up the stairs: which trainer belongs to a scenario, and what list files add to its params.
+BRIDGES = {
+    "tfaip.scenario.factories": {"tfaip.trainer.params"},
+    "tfaip.scenario.listfile.params": {"tfaip.trainer.params"},
+}
 
 # What loads TensorFlow or Keras; everything else is light.
 HEAVY = [

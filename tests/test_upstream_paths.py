@@ -7,7 +7,7 @@ import sys
 import pytest
 
 HEAVY = """
-tfaip.imports: DataBase EvaluatorBase ModelBase GraphBase ScenarioBase Trainer
+tfaip.imports: DataBase EvaluatorBase ModelBase GraphBase ScenarioBase ListFileScenario Trainer
     Predictor MultiModelPredictor MultiModelVoter
     DataBaseParams DataGeneratorParams DeviceConfigParams EvaluatorParams LAVParams LearningRateParams
     ModelBaseParams PipelineMode PredictorParams Sample ScenarioBaseParams TrainerParams TrainerPipelineParams
@@ -50,6 +50,9 @@ tfaip.predict.predictorbase: PredictorBase
 tfaip.predict.raw_predictor: RawPredictor RawPredictorCaller
 tfaip.resource.manager: ResourceManager
 tfaip.resource.resource: Resource
+tfaip.scenario.listfile.datagenerator: ListsFileDataGenerator
+tfaip.scenario.listfile.listfilescenario: ListFileScenario
+tfaip.scenario.listfile.params: ListsFileGeneratorParams ListFileTrainerPipelineParams
 tfaip.scenario.scenariobase: ScenarioBase TScenarioParams TTrainerPipelineParams import_scenario
 tfaip.scenario.scenariobaseparams: ScenarioBaseParams NetConfigParamsBase
 tfaip.scripts.resume_training: main
@@ -85,7 +88,6 @@ tfaip.util.typing: AnyNumpy
 LATER = {
     "tfaip.lav.lav": "lav",
     "tfaip.lav.multilav": "lav",
-    "tfaip.scenario.listfile.listfilescenario": "scenario",
     "tfaip.scripts.evaluate": "scripts",
     "tfaip.scripts.experimenter": "scripts",
     "tfaip.scripts.lav": "scripts",

@@ -19,6 +19,7 @@ from tfaip.predict.multimodelpredictor import MultiModelPredictor as MultiModelP
 from tfaip.predict.multimodelvoter import MultiModelVoter as MultiModelVoter
 from tfaip.predict.params import PredictorParams as PredictorParams
 from tfaip.predict.predictor import Predictor as Predictor
+from tfaip.scenario.listfile.listfilescenario import ListFileScenario as ListFileScenario
 from tfaip.scenario.scenariobase import ScenarioBase as ScenarioBase
 from tfaip.scenario.scenariobaseparams import ScenarioBaseParams as ScenarioBaseParams
 from tfaip.trainer.params import TrainerParams as TrainerParams
