@@ -1,6 +1,7 @@
 """What all programs share: how they are called, and how they end."""
 
 import argparse
+import gc
 import os
 import sys
 import traceback
@@ -85,14 +86,18 @@ def run_command(main: Callable[[], Any]) -> None:
         if os.environ.get("TFAIP_DEBUG", "0") != "0":
             traceback.print_exc()
         _print_error(str(error))
+        _let_go(error)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         _print_error("Interrupted.")
+        _let_go(error)
         sys.exit(_INTERRUPTED)
     except BrokenPipeError:
-        if not _stdout_is_closed():
-            raise
+        _leave_stdout()
         sys.exit(1)
+    except Exception as error:
+        _let_go(error)
+        raise
 
 
 def _print_error(message: str) -> None:
@@ -102,12 +107,18 @@ def _print_error(message: str) -> None:
         sys.stderr.write(f"tfaip: error: {line}\n")
 
 
-def _stdout_is_closed() -> bool:
-    """Return whether the reader of stdout has left; if so, nothing will be written any more."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Python would flush once more at its end, and complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return True
-    return False
+def _leave_stdout() -> None:
+    """Write to nowhere: the reader has left, and Python would flush once more at its end and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _let_go(error: BaseException) -> None:
+    """Free what the frames of `error` hold, such as a dataset that another thread still reads.
+
+    TensorFlow would end that thread after Python, whose code it runs, and complain or wait for ever.
+    """
+    link: BaseException | None = error
+    while link is not None:
+        traceback.clear_frames(link.__traceback__)
+        link = link.__cause__ or link.__context__
+    gc.collect()
