@@ -36,7 +36,7 @@ LEVEL = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
 
 # The looks up the stairs: which trainer belongs to a scenario, and what list files add to its params.
 BRIDGES = {
-    "tfaip.scenario.factories": {"tfaip.trainer.params"},
+    "tfaip.scenario.factories": {"tfaip.trainer.params", "tfaip.lav.params"},
     "tfaip.scenario.listfile.params": {"tfaip.trainer.params"},
 }
 
@@ -49,9 +49,12 @@ HEAVY = [
     "tfaip.scenario.building",
     "tfaip.scenario.export",
     "tfaip.scenario.freezing",
+    "tfaip.scenario.rebuilding",
     "tfaip.scenario.summary",
     "tfaip.predict.blocks",
     "tfaip.predict.exported_model",
+    "tfaip.lav.lav",
+    "tfaip.lav.validated_samples",
     "tfaip.trainer.trainer",
     "tfaip.trainer.callback_order",
     "tfaip.trainer.checkpoints",

@@ -11,6 +11,8 @@ from tfaip.data.pipeline.definitions import Sample as Sample
 from tfaip.device.device_config import DeviceConfigParams as DeviceConfigParams
 from tfaip.evaluator.evaluator import EvaluatorBase as EvaluatorBase
 from tfaip.evaluator.params import EvaluatorParams as EvaluatorParams
+from tfaip.lav.lav import LAV as LAV
+from tfaip.lav.multilav import MultiLAV as MultiLAV
 from tfaip.lav.params import LAVParams as LAVParams
 from tfaip.model.graphbase import GraphBase as GraphBase
 from tfaip.model.modelbase import ModelBase as ModelBase

@@ -119,7 +119,7 @@ class DumpWriter:
     ) -> None:
         """Put the file in its place; after an error remove it."""
         if exc_type is not None:
-            self._discard()
+            self.discard()
             return
         try:
             self.write_info("samples", self._number)
@@ -128,7 +128,7 @@ class DumpWriter:
                 self._open_db.close()
                 replace_file(self._unfinished, self.path)
         except BaseException:
-            self._discard()
+            self.discard()
             raise
 
     @property
@@ -155,7 +155,8 @@ class DumpWriter:
         for name in (self._unfinished, self._unfinished.with_name(f"{self._unfinished.name}-journal")):
             name.unlink(missing_ok=True)
 
-    def _discard(self) -> None:
+    def discard(self) -> None:
+        """Give up: remove the unfinished file. What was there before stays."""
         with contextlib.suppress(sqlite3.Error, OSError):
             if self._db is not None:
                 self._db.close()

@@ -11,18 +11,28 @@ from typing import TYPE_CHECKING, Any, Optional, Type
 
 from paiargparse import pai_dataclass
 
+from tfaip.lav.params import LAVParams
+from tfaip.params.post_init import post_init
 from tfaip.trainer.params import TrainerParams, TrainerPipelineParamsBase
 
 if TYPE_CHECKING:
+    from tfaip.lav.lav import LAV
+    from tfaip.lav.multilav import MultiLAV
     from tfaip.predict.params import PredictorParams
     from tfaip.predict.predictor import Predictor
     from tfaip.scenario.scenariobase import ScenarioBase
+    from tfaip.scenario.scenariobaseparams import ScenarioBaseParams
     from tfaip.trainer.trainer import Trainer
 
 __all__ = [
+    "LAVParams",
     "TrainerParams",
     "TrainerPipelineParamsBase",
+    "create_lav",
+    "create_multi_lav",
     "create_predictor",
+    "default_lav_cls",
+    "default_multi_lav_cls",
     "default_predictor_cls",
     "local_trainer_cls",
     "local_trainer_params_cls",
@@ -50,6 +60,51 @@ def local_trainer_cls(scenario_cls: "Type[ScenarioBase]") -> "Type[Trainer]":
 
     bound = Trainer[local_trainer_params_cls(scenario_cls)]  # type: ignore[misc]
     return types.new_class("LocalTrainer", (bound,))
+
+
+def default_lav_cls() -> "Type[LAV]":
+    """Return the LAV of an ordinary scenario."""
+    from tfaip.lav.lav import LAV
+
+    return LAV
+
+
+def default_multi_lav_cls() -> "Type[MultiLAV]":
+    """Return the LAV of several models of an ordinary scenario."""
+    from tfaip.lav.multilav import MultiLAV
+
+    return MultiLAV
+
+
+def create_lav(
+    scenario_cls: "Type[ScenarioBase]", lav_params: LAVParams, scenario_params: "ScenarioBaseParams"
+) -> "LAV":
+    """Return the LAV of a scenario."""
+    post_init(lav_params)
+    post_init(scenario_params)
+    lav = scenario_cls.lav_cls()(
+        params=lav_params,
+        scenario_params=scenario_params,
+        **scenario_cls.static_lav_kwargs(scenario_params),
+    )
+    lav.scenario_cls = scenario_cls
+    return lav
+
+
+def create_multi_lav(
+    scenario_cls: "Type[ScenarioBase]",
+    lav_params: LAVParams,
+    scenario_params: "ScenarioBaseParams",
+    predictor_params: "Optional[PredictorParams]",
+) -> "MultiLAV":
+    """Return the LAV of several models of a scenario."""
+    post_init(lav_params)
+    post_init(scenario_params)
+    if predictor_params is None:
+        predictor_params = scenario_cls.multi_predictor_cls().params_cls()()
+    lav = scenario_cls.multi_lav_cls()(lav_params, scenario_params, predictor_params)
+    lav.scenario_cls = scenario_cls
+    return lav
 
 
 def default_predictor_cls() -> "Type[Predictor]":

@@ -10,13 +10,15 @@ from tfaip.params.generics import type_argument
 from tfaip.params.post_init import post_init
 from tfaip.scenario import factories, params_files
 from tfaip.scenario.discovery import import_scenario as import_scenario
-from tfaip.scenario.factories import TrainerParams, TrainerPipelineParamsBase
+from tfaip.scenario.factories import LAVParams, TrainerParams, TrainerPipelineParamsBase
 from tfaip.scenario.scenariobaseparams import NetConfigParamsBase, ScenarioBaseParams
 
 if TYPE_CHECKING:
     import keras
 
     from tfaip.data.data import DataBase
+    from tfaip.lav.lav import LAV
+    from tfaip.lav.multilav import MultiLAV
     from tfaip.model.graphbase import GenericGraphBase, RootGraph
     from tfaip.model.modelbase import ModelBase
     from tfaip.model.training_model import TrainingModel
@@ -83,6 +85,23 @@ class ScenarioBase(Generic[TScenarioParams, TTrainerPipelineParams]):
         if cls.trainer_cls.__func__ is ScenarioBase.trainer_cls.__func__:  # type: ignore[attr-defined]
             return factories.local_trainer_params_cls(cls)
         return cls.trainer_cls().params_cls()
+
+    @classmethod
+    def lav_cls(cls) -> "Type[LAV]":
+        """Return the class that validates an export; override it to use your own."""
+        return factories.default_lav_cls()
+
+    @classmethod
+    def lav_params_cls(cls) -> Type[LAVParams]:
+        """Return the class of the LAV params, without loading LAV if it is the ordinary one."""
+        if cls.lav_cls.__func__ is ScenarioBase.lav_cls.__func__:  # type: ignore[attr-defined]
+            return LAVParams
+        return cls.lav_cls().params_cls()
+
+    @classmethod
+    def multi_lav_cls(cls) -> "Type[MultiLAV]":
+        """Return the class that validates several exports whose models vote; override it to use your own."""
+        return factories.default_multi_lav_cls()
 
     @classmethod
     def predictor_cls(cls) -> "Type[Predictor]":
@@ -163,6 +182,32 @@ class ScenarioBase(Generic[TScenarioParams, TTrainerPipelineParams]):
         """Return a trainer; with `restore` it continues what `output_dir` holds."""
         post_init(trainer_params)
         return cls.trainer_cls()(trainer_params, cls(trainer_params.scenario), restore)
+
+    @classmethod
+    def create_lav(cls, lav_params: LAVParams, scenario_params: ScenarioBaseParams) -> "LAV":
+        """Return what validates the export in `lav_params.model_path`.
+
+        Args:
+            lav_params: How to validate.
+            scenario_params: The scenario params of the export.
+        """
+        return factories.create_lav(cls, lav_params, scenario_params)
+
+    @classmethod
+    def create_multi_lav(
+        cls,
+        lav_params: LAVParams,
+        scenario_params: ScenarioBaseParams,
+        predictor_params: "Optional[PredictorParams]" = None,
+    ) -> "MultiLAV":
+        """Return what validates the vote of the exports in `lav_params.model_path`.
+
+        Args:
+            lav_params: How to validate.
+            scenario_params: The scenario params of the first export.
+            predictor_params: How to predict; `None` is the default.
+        """
+        return factories.create_multi_lav(cls, lav_params, scenario_params, predictor_params)
 
     @classmethod
     def create_predictor(cls, model: str, params: "Optional[PredictorParams]" = None) -> "Predictor":

@@ -1,0 +1,1 @@
+"""What LAV does with samples and results besides counting."""
