@@ -1,0 +1,1 @@
+"""Scenarios to copy: `python -m scenarios.template.new my_task`."""
