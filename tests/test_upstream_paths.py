@@ -61,6 +61,7 @@ tfaip.scenario.listfile.listfilescenario: ListFileScenario
 tfaip.scenario.listfile.params: ListsFileGeneratorParams ListFileTrainerPipelineParams
 tfaip.scenario.scenariobase: ScenarioBase TScenarioParams TTrainerPipelineParams import_scenario
 tfaip.scenario.scenariobaseparams: ScenarioBaseParams NetConfigParamsBase
+tfaip.scripts.predict: main run parse_args
 tfaip.scripts.resume_training: main
 tfaip.scripts.train: main run parse_args
 tfaip.scripts.train_from_params: main
@@ -96,7 +97,6 @@ LATER = {
     "tfaip.scripts.experimenter": "scripts",
     "tfaip.scripts.lav": "scripts",
     "tfaip.scripts.lav_multi": "scripts",
-    "tfaip.scripts.predict": "scripts",
     "tfaip.trainer.warmstart.warmstarter": "trainer",
     "tfaip.util.multiprocessing.data.parallel_generator": "workers",
     "tfaip.util.multiprocessing.data.worker": "workers",

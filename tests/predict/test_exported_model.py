@@ -147,8 +147,19 @@ def test_an_error_of_a_folder_at_rest_is_raised_at_once(tmp_path):
 
 def test_a_training_that_exports_is_waited_for(tmp_path):
     (tmp_path / ".best.old").mkdir()
+    (tmp_path / "new" / "serve").mkdir(parents=True)
+    (tmp_path / "new" / "serve" / "saved_model.pb").touch()
+    threading.Timer(0.2, lambda: (tmp_path / "new").rename(tmp_path / "best")).start()
 
-    assert saved_model_dir(tmp_path / "best") == tmp_path / "best"
+    assert saved_model_dir(tmp_path / "best") == tmp_path / "best" / "serve"
+
+
+def test_an_export_that_a_killed_training_moved_aside_is_pointed_out(tmp_path, monkeypatch):
+    monkeypatch.setattr("tfaip.predict.export_folder._ATTEMPTS", 2)
+    (tmp_path / ".best.old").mkdir()
+
+    with pytest.raises(StorageError, match=r"moved aside.*`\.old`"):
+        saved_model_dir(tmp_path / "best")
 
 
 @pytest.mark.timeout(120)
@@ -173,7 +184,7 @@ def test_readers_see_one_of_the_exports_while_they_are_exchanged(tmp_path):
 
     def exchange():
         number = 0
-        while not done.wait(0.2):
+        while not done.wait(0.15):
             number += 1
             with replaced_dir(best) as folder:
                 shutil.copytree(tmp_path / "ab"[number % 2], folder, dirs_exist_ok=True)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from tests.predict.toys import PoisonParams, SumParams, inputs, predictor_params, toy_data, toy_keras_model
+from tests.predict.voting import LogitsPredictor, VotingScenario
 from tests.toy.params import ToyGeneratorParams
 from tests.toy.scenario import ToyScenario
 from tfaip.data.pipeline.processor.params import SequentialProcessorPipelineParams
@@ -34,22 +35,6 @@ class MeanPredictor(MultiModelPredictor):
         assert self.datas[0] is self.data
         self.voters.append(MeanVoter())
         return self.voters[-1]
-
-
-class LogitsVoter(MultiModelVoter):
-    def vote(self, sample):
-        return sample.new_outputs({"y": np.mean([o["logits"] for o in sample.outputs], axis=0)})
-
-
-class LogitsPredictor(MultiModelPredictor):
-    def create_voter(self, data_params):
-        return LogitsVoter()
-
-
-class VotingScenario(ToyScenario):
-    @classmethod
-    def multi_predictor_cls(cls):
-        return LogitsPredictor
 
 
 def voting(datas=None, offsets=(0.0, 3.0), **kwargs):

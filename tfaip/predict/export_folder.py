@@ -28,21 +28,7 @@ def saved_model_dir(path: str | os.PathLike[str], *, serve_dir: str = _SERVE) ->
         UsageError: If there is none; it says what is there instead.
     """
     folder = Path(path).expanduser()
-    for candidate in (folder, folder / serve_dir):
-        if (candidate / _SAVED_MODEL).is_file() or _is_being_exchanged(candidate):
-            return candidate
-    if any((folder / name).exists() for name in _IN_CHECKPOINTS):
-        output_dir = folder.parent if (folder / "variables.index").exists() else folder
-        raise UsageError(
-            f"`{folder}` holds a checkpoint of a training, not an exported model. "
-            f"Give `{output_dir / 'best'}` or `{output_dir / 'export'}`, which the training exports."
-        )
-    if not folder.exists():
-        raise UsageError(f"There is no exported model `{folder}`. Give the folder of an export.")
-    raise UsageError(
-        f"There is no `{_SAVED_MODEL}` in `{folder}`, so it is no exported model. "
-        "Give a folder such as `best` or `export` of a training."
-    )
+    return read_whole(folder, lambda: _find_saved_model(folder, serve_dir))
 
 
 def read_whole(folder: Path, read: Callable[[], R]) -> R:
@@ -65,14 +51,39 @@ def read_whole(folder: Path, read: Callable[[], R]) -> R:
             if _is_at_rest(folder, before):
                 return result
         time.sleep(_SECONDS_BETWEEN_ATTEMPTS)
+    if _identity(folder) is None:
+        raise StorageError(
+            f"The export `{folder}` is missing, but there is one that was moved aside: a training was killed "
+            "while it exported. Resume the training, or rename the hidden folder that ends in `.old`."
+        )
     raise StorageError(
         f"The export `{folder}` could not be read in {_ATTEMPTS} attempts, for it was exchanged each time. "
         "Copy it, or wait until the training that writes it is done."
     )
 
 
+def _find_saved_model(folder: Path, serve_dir: str) -> Path:
+    for candidate in (folder, folder / serve_dir):
+        if (candidate / _SAVED_MODEL).is_file():
+            return candidate
+    if any((folder / name).exists() for name in _IN_CHECKPOINTS):
+        output_dir = folder.parent if (folder / "variables.index").exists() else folder
+        raise UsageError(
+            f"`{folder}` holds a checkpoint of a training, not an exported model. "
+            f"Give `{output_dir / 'best'}` or `{output_dir / 'export'}`, which the training exports."
+        )
+    if not folder.exists():
+        raise UsageError(f"There is no exported model `{folder}`. Give the folder of an export.")
+    raise UsageError(
+        f"There is no `{_SAVED_MODEL}` in `{folder}`, so it is no exported model. "
+        "Give a folder such as `best` or `export` of a training."
+    )
+
+
 def _is_at_rest(folder: Path, before: Any) -> bool:
-    return before == _identity(folder) and (before is not None or not _is_being_exchanged(folder))
+    if before is None and _is_being_exchanged(folder):
+        return False
+    return before == _identity(folder)
 
 
 def _identity(folder: Path) -> Any:
@@ -90,4 +101,5 @@ def _identity(folder: Path) -> Any:
 
 def _is_being_exchanged(folder: Path) -> bool:
     """Return whether a training has just moved the old export aside, before the new one takes its place."""
-    return any(path.with_name(f".{path.name}.old").exists() for path in (folder, folder.parent))
+    here = folder.absolute()
+    return any((path.parent / f".{path.name}.old").exists() for path in (here, here.parent))

@@ -10,6 +10,7 @@ from tfaip.scenario.scenariobase import ScenarioBase
 from tfaip.trainer.params import TrainerParams
 
 if TYPE_CHECKING:
+    from scenarios.tutorial.full.predictor import FullMultiPredictor, FullPredictor
     from tfaip.trainer.trainer import Trainer
 
 
@@ -36,6 +37,20 @@ class FullScenario(ScenarioBase[FullScenarioParams, FullTrainerPipelineParams]):
     def evaluator_cls(cls) -> Type[FullEvaluator]:
         """Return the evaluator that extended validation asks."""
         return FullEvaluator
+
+    @classmethod
+    def predictor_cls(cls) -> "Type[FullPredictor]":
+        """Return the predictor, which prints the class of each image."""
+        from scenarios.tutorial.full.predictor import FullPredictor
+
+        return FullPredictor
+
+    @classmethod
+    def multi_predictor_cls(cls) -> "Type[FullMultiPredictor]":
+        """Return the predictor that lets several models vote."""
+        from scenarios.tutorial.full.predictor import FullMultiPredictor
+
+        return FullMultiPredictor
 
     @classmethod
     def predict_generator_params_cls(cls) -> Type[ImageFilesGeneratorParams]:
