@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
+from tfaip.errors import NonFiniteError
 from tfaip.model.step_functions import CallSize
+from tfaip.model.step_guard import name_samples
 
 if TYPE_CHECKING:
     from tfaip.model.training_model import TrainingModel
@@ -76,7 +78,7 @@ def fit(
     iterator = iter(batches)
     for epoch in range(initial_epoch, epochs):
         chain.call("on_epoch_begin", epoch, {})
-        logs = _train_epoch(model, iterator, steps_per_epoch, size, chain)
+        logs = _train_epoch(model, iterator, epoch, steps_per_epoch, size, chain)
         if validation is not None and validation_freq > 0 and (epoch + 1) % validation_freq == 0:
             val_logs = evaluate(model, validation, chain, steps_per_execution)
             logs.update({f"val_{name}": value for name, value in val_logs.items()})
@@ -87,18 +89,32 @@ def fit(
     return logs
 
 
-def _train_epoch(model: "TrainingModel", iterator: Any, steps: int, size: CallSize, chain: Callbacks) -> Logs:
+def _train_epoch(
+    model: "TrainingModel", iterator: Any, epoch: int, steps: int, size: CallSize, chain: Callbacks
+) -> Logs:
     model.reset_metrics()
     logs: Logs = {}
     done = 0
     while done < steps and not model.stop_training:
         n = size.next(steps - done)
         chain.call("on_train_batch_begin", done, {})
-        logs = dict(model.run_train_steps(iterator, n))
-        size.done(n)
-        done += n
+        trained = model.run_train_steps(iterator, n)
+        size.done(trained.done)
+        done += trained.done
+        if not trained.may_go_on:
+            raise NonFiniteError(_describe_bad_step(model, trained.meta, epoch, done))
+        logs = dict(trained.logs)
         chain.call("on_train_batch_end", done - 1, logs)
     return to_numbers(logs)
+
+
+def _describe_bad_step(model: "TrainingModel", meta: Any, epoch: int, step: int) -> str:
+    samples = name_samples(meta, number_before=model.sample_count)
+    return (
+        f"{model.guard.finding()} in epoch {epoch + 1}, step {step}, which trained on {samples}. The weights "
+        "are those before that step. Look at these samples, set a smaller `--learning_rate.lr`, or bound the "
+        "gradient with `--optimizer.global_clip_norm`."
+    )
 
 
 def evaluate(

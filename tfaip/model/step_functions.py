@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
@@ -10,7 +11,8 @@ _SECONDS_PER_CALL = 0.1  # short enough for a progress bar and Ctrl-C, 30 times 
 _GROWTH = 4  # the first calls trace and warm up; they must not set the size for good
 
 Step = Callable[[Any], Any]
-Results = Callable[[], dict[str, Any]]
+Logs = dict[str, Any]
+Results = Callable[[], Logs]
 
 
 class CallSize:
@@ -34,41 +36,76 @@ class CallSize:
         self._steps = max(1, min(int(_SECONDS_PER_CALL / seconds), self._steps * _GROWTH))
 
 
-def train_steps_function(
-    step: Step, results: Results | None, *, eager: bool, jit_compile: bool
-) -> Callable[[Any, int], dict[str, Any]]:
-    """Return `run(iterator, n)`: take n batches, run `step` on each, return the logs.
+@dataclass(frozen=True)
+class TrainedSteps:
+    """What became of some training steps.
 
-    The logs are `results()` after the last step, or what the last `step` returned if `results` is `None`.
+    Fields: `may_go_on` is false if the last step, and only that one, must end the training; `meta` is the
+    part of that name of its batch; `logs` are the metrics after it.
+    """
+
+    done: int
+    may_go_on: bool
+    meta: Any
+    logs: Logs
+
+
+def train_steps_function(
+    step: Step,
+    results: Results | None,
+    may_go_on: Callable[[], tf.Tensor],
+    *,
+    eager: bool,
+    jit_compile: bool,
+) -> Callable[[Any, int], TrainedSteps]:
+    """Return `run(iterator, n)`: take n batches and run `step` on each, as long as the training may go on.
+
+    Args:
+        step: Trains on a batch.
+        results: Returns the logs after the last step; `None`: they are what the last `step` returned.
+        may_go_on: Returns a boolean scalar: whether there may be a step after the last one.
+        eager: Run line by line.
+        jit_compile: Compile `step` with XLA. It does not know text, so the meta data of a batch are empty.
     """
     if eager:
-        return lambda iterator, n: _eager_steps(step, results, iterator, n)[1]
-    one_step = tf.function(step, reduce_retracing=True, jit_compile=jit_compile, autograph=False)
+        return lambda iterator, n: _eager_train_steps(step, results, may_go_on, iterator, n)
+    one_step = _compiled(step, jit_compile=jit_compile)
 
     @tf.function(reduce_retracing=True, autograph=False)
-    def run(iterator: Any, n: tf.Tensor) -> dict[str, Any]:
-        logs = one_step(iterator.get_next())
+    def run(iterator: Any, n: tf.Tensor) -> tuple[Any, ...]:
+        def train() -> tuple[Any, ...]:
+            batch = iterator.get_next()
+            logs = one_step(batch)
+            return may_go_on(), batch[2], logs
 
-        def body(i: tf.Tensor, previous: Any) -> tuple[tf.Tensor, Any]:
-            del previous
-            return i + 1, one_step(iterator.get_next())
+        def is_left(i: tf.Tensor, goes_on: tf.Tensor, *_: Any) -> tf.Tensor:
+            return tf.logical_and(i < n, goes_on)
 
-        _, logs = tf.while_loop(lambda i, _: i < n, body, [tf.constant(1), logs])
-        return logs if results is None else results()
+        def body(i: tf.Tensor, *_: Any) -> tuple[Any, ...]:
+            return i + 1, *train()
 
-    return lambda iterator, n: run(iterator, tf.constant(n))
+        first = (tf.constant(1), *train())
+        shapes = _with_free_batch_axis(first, iterator.element_spec[2])
+        done, goes_on, meta, logs = tf.while_loop(is_left, body, first, shape_invariants=shapes)
+        return done, goes_on, meta, logs if results is None else results()
+
+    def run_and_look(iterator: Any, n: int) -> TrainedSteps:
+        done, goes_on, meta, logs = run(iterator, tf.constant(n))
+        return TrainedSteps(int(done), bool(goes_on), meta, logs)
+
+    return run_and_look
 
 
 def test_steps_function(
     step: Step, results: Results, *, eager: bool, jit_compile: bool
-) -> Callable[[Any, int], tuple[int, dict[str, Any]]]:
+) -> Callable[[Any, int], tuple[int, Logs]]:
     """Return `run(iterator, n)`: like training, but it ends with the data; returns (steps done, logs)."""
     if eager:
         return lambda iterator, n: _eager_steps(step, results, iterator, n)
-    one_step = tf.function(step, reduce_retracing=True, jit_compile=jit_compile, autograph=False)
+    one_step = _compiled(step, jit_compile=jit_compile)
 
     @tf.function(reduce_retracing=True, autograph=False)
-    def run(iterator: Any, n: tf.Tensor) -> tuple[tf.Tensor, dict[str, Any]]:
+    def run(iterator: Any, n: tf.Tensor) -> tuple[tf.Tensor, Logs]:
         def is_left(i: tf.Tensor, batch: Any) -> tf.Tensor:
             return tf.logical_and(i < n, batch.has_value())
 
@@ -81,14 +118,37 @@ def test_steps_function(
         done, _ = tf.while_loop(is_left, body, start)
         return done, results()
 
-    def run_and_count(iterator: Any, n: int) -> tuple[int, dict[str, Any]]:
+    def run_and_count(iterator: Any, n: int) -> tuple[int, Logs]:
         done, logs = run(iterator, tf.constant(n))
         return int(done), logs
 
     return run_and_count
 
 
-def _eager_steps(step: Step, results: Results | None, iterator: Any, n: int) -> tuple[int, dict[str, Any]]:
+def _compiled(step: Step, *, jit_compile: bool) -> Step:
+    compiled = tf.function(step, reduce_retracing=True, jit_compile=jit_compile, autograph=False)
+    return (lambda batch: compiled((*batch[:2], {}))) if jit_compile else compiled
+
+
+def _with_free_batch_axis(loop_variables: tuple[Any, ...], meta_specs: Any) -> tuple[Any, ...]:
+    """Return the shapes of `(count, flag, meta, logs)` that hold for batches of any size."""
+    count, flag, _, logs = tf.nest.map_structure(lambda x: x.shape, loop_variables)
+    return count, flag, tf.nest.map_structure(lambda spec: spec.shape, meta_specs), logs
+
+
+def _eager_train_steps(
+    step: Step, results: Results | None, may_go_on: Callable[[], tf.Tensor], iterator: Any, n: int
+) -> TrainedSteps:
+    done, goes_on, batch, logs = 0, True, ({}, {}, {}), {}
+    for done, batch in enumerate(_take(iterator, n), start=1):  # noqa: B007 - the count is returned
+        logs = step(batch)
+        goes_on = bool(may_go_on())
+        if not goes_on:
+            break
+    return TrainedSteps(done, goes_on, batch[2], results() if results is not None else logs)
+
+
+def _eager_steps(step: Step, results: Results | None, iterator: Any, n: int) -> tuple[int, Logs]:
     done, logs = 0, {}
     for done, batch in enumerate(_take(iterator, n), start=1):  # noqa: B007 - the count is returned
         logs = step(batch)

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfaip.model import fit_loop
+from tfaip.model.finite import FiniteWeights
 from tfaip.model.graphbase import RootGraph
 from tfaip.model.layerbase import feed_tensorboard_writers
 from tfaip.model.metric_books import (
@@ -21,7 +22,8 @@ from tfaip.model.metric_books import (
     trace,
 )
 from tfaip.model.modelbase import Tensors
-from tfaip.model.step_functions import test_steps_function, train_steps_function
+from tfaip.model.step_functions import TrainedSteps, test_steps_function, train_steps_function
+from tfaip.model.step_guard import StepGuard
 from tfaip.model.tensorboardwriter import TensorboardWriterInterface
 from tfaip.model.weight_average import WeightAverage
 
@@ -41,7 +43,8 @@ class TrainingModel(keras.Model):
     """Trains `root`: one step is graph, losses, gradients, weights, metrics.
 
     Batches are `(inputs, targets, meta)`, dicts of tensors. Losses are logged by name as the mean over all
-    samples, their weighted sum as `loss/mean_epoch`, and that plus the layers' own losses as `loss`.
+    samples, their weighted sum as `loss/mean_epoch`, and that plus the layers' own losses as `loss`. A step
+    whose loss or gradient is not finite changes no weight; `guard` knows of it.
     """
 
     def __init__(self, root: RootGraph, name: str = "training"):
@@ -49,6 +52,7 @@ class TrainingModel(keras.Model):
         self.root = root
         self.steps_per_epoch = 1
         self.weight_average: WeightAverage | None = None
+        self.guard = StepGuard()
         self._books = MetricBooks()
         self._train_steps: Any = None
         self._test_steps: Any = None
@@ -81,6 +85,7 @@ class TrainingModel(keras.Model):
         """Create the optimizer's variables; from here on the set of trained weights is fixed."""
         self.steps_per_epoch = max(steps_per_epoch, 1)
         self.optimizer.build(self.trainable_variables)
+        self._finite = FiniteWeights(self.root.weights)
 
     # ---- one batch
 
@@ -98,7 +103,9 @@ class TrainingModel(keras.Model):
         with tf.GradientTape() as tape:
             evaluated = self._evaluate(data, training=True)
             loss = self.optimizer.scale_loss(evaluated.total_loss)
-        self._apply_gradients(tape.gradient(loss, self.trainable_variables))
+        gradients = tape.gradient(loss, self.trainable_variables)
+        is_finite = self.guard.note(evaluated.total_loss, gradients)
+        tf.cond(is_finite, lambda: self._apply_gradients(gradients), lambda: None)
         self._add(evaluated)
         return evaluated.total_loss
 
@@ -145,6 +152,12 @@ class TrainingModel(keras.Model):
         return self._books.metrics
 
     @property
+    def spoiled_weights(self) -> list[str]:
+        """The names of the weights in which there is a NaN or an infinity that was not there at first."""
+        weights = self.root.weights
+        return self._finite.spoiled([weight.path for weight in weights], weights)
+
+    @property
     def tensorboard_writers(self) -> list[TensorboardWriterInterface]:
         """The writers of layers that have stored a value."""
         found = [m for m in self.root.metrics if isinstance(m, TensorboardWriterInterface)]
@@ -161,13 +174,14 @@ class TrainingModel(keras.Model):
 
     # ---- many batches
 
-    def run_train_steps(self, iterator: Any, n: int) -> dict[str, Any]:
-        """Train on the next `n` batches and return the metrics so far."""
+    def run_train_steps(self, iterator: Any, n: int) -> TrainedSteps:
+        """Train on the next `n` batches, fewer if one of them must end the training."""
         if self._train_steps is None:
             is_plain = type(self).train_step is TrainingModel.train_step
             self._train_steps = train_steps_function(
                 self._train_on if is_plain else self.train_step,
                 self.get_metrics_result if is_plain else None,
+                self.guard.may_go_on,
                 eager=self.run_eagerly,
                 jit_compile=self.jit_compile,
             )

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from tfaip.errors import UsageError
+from tfaip.model.finite import is_finite
 
 
 def automatic_decay(batch_size: int, samples_per_epoch: int) -> float:
@@ -63,6 +64,15 @@ class WeightAverage:
         for raw, weight in zip(self._raw, self.weights, strict=True):
             weight.assign(raw)
         self._raw = None
+
+    def restart_non_finite(self) -> list[str]:
+        """Let averages in which there is a NaN or an infinity start anew from their weights; return which."""
+        spoiled = []
+        for average, weight in zip(self.averages, self.weights, strict=True):
+            if not is_finite(average):
+                average.assign(weight.value)
+                spoiled.append(weight.path)
+        return spoiled
 
     @contextlib.contextmanager
     def active(self) -> Iterator[None]:

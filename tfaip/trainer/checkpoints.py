@@ -16,8 +16,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfaip.errors import StorageError
+from tfaip.errors import NonFiniteError, StorageError
 from tfaip.files import parse_json, recover_dir, replaced_dir, write_json
+from tfaip.model.finite import FiniteWeights
 from tfaip.model.training_model import TrainingModel
 from tfaip.trainer.state import TrainerState
 from tfaip.version import __version__
@@ -28,6 +29,7 @@ FOLDER = "variables"
 BUNDLE = "variables"
 STATE = "state.json"
 FORMAT = 1
+_SHOWN = 5  # names in a message
 
 
 class CheckpointWriter:
@@ -40,10 +42,25 @@ class CheckpointWriter:
     def __init__(self, model: TrainingModel):
         self._model = model
         self._captured: dict[str, np.ndarray] | None = None
+        self._finite = FiniteWeights(list(named_tensors(model).values()))
 
     def capture(self) -> None:
-        """Keep the weights and the optimizer as they are now."""
-        self._captured = {name: np.asarray(v) for name, v in named_tensors(self._model).items()}
+        """Keep the weights and the optimizer as they are now.
+
+        Raises:
+            NonFiniteError: They hold NaN or infinity; then nothing will be written.
+        """
+        captured = {name: np.asarray(v) for name, v in named_tensors(self._model).items()}
+        spoiled = self._finite.spoiled(list(captured), list(captured.values()))
+        if spoiled:
+            more = f" and {len(spoiled) - _SHOWN} more" if len(spoiled) > _SHOWN else ""
+            names = ", ".join(spoiled[:_SHOWN])
+            raise NonFiniteError(
+                f"There are NaN or infinite numbers in {names}{more}; nothing is saved. "
+                "Set a smaller `--learning_rate.lr`, or bound the gradient with "
+                "`--optimizer.global_clip_norm`."
+            )
+        self._captured = captured
 
     def commit(self, folder: Path, state: TrainerState) -> bool:
         """Write what was captured, with `state`, to `folder/variables`; return whether there was anything."""

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tfaip.data.pipeline.definitions import PipelineMode
 from tfaip.device.device_config import DeviceConfig, DistributionStrategy
-from tfaip.errors import UsageError
+from tfaip.errors import NonFiniteError, UsageError
 from tfaip.model.weight_average import WeightAverage, automatic_decay
 from tfaip.params.generics import type_argument
 from tfaip.scenario import params_files
@@ -196,7 +196,7 @@ class Trainer(Generic[TTrainerParams]):
         It may be called again with exchanged data and callbacks; model, optimizer and averages go on.
         """
         params = self._params
-        with self._open_stream() as batches:
+        with self._checkpoint_named(), self._open_stream() as batches:
             self._scenario.fit(
                 epochs=params.epochs,
                 callbacks=self._callbacks,
@@ -301,6 +301,19 @@ class Trainer(Generic[TTrainerParams]):
                 raise self._error_of_data(stream) or error from error
             finally:
                 self._stream = None
+
+    @contextlib.contextmanager
+    def _checkpoint_named(self) -> Iterator[None]:
+        """Say in the error of a training that went wrong what can still be resumed from."""
+        try:
+            yield
+        except NonFiniteError as error:
+            params = self._params
+            folder = Path(params.output_dir or ".") / params.saved_checkpoint_sub_dir / checkpoints.FOLDER
+            if params.output_dir is None or not folder.is_dir():
+                raise
+            kept = f"The last checkpoint, after epoch {self._state.epoch}, is `{folder}`."
+            raise NonFiniteError(f"{error} {kept}") from error
 
     def _error_of_data(self, stream: "BatchStream") -> Optional[Exception]:
         """Return what went wrong in a pipeline; TensorFlow passes on its text only."""

@@ -1,10 +1,14 @@
 """Let the model hold the average of its weights where it is judged, and the raw weights where it trains."""
 
+import logging
+import math
 from typing import Any, Dict, Optional
 
 import keras
 
 from tfaip.model.weight_average import WeightAverage
+
+logger = logging.getLogger(__name__)
 
 
 class EMACallback(keras.callbacks.Callback):
@@ -19,8 +23,17 @@ class EMACallback(keras.callbacks.Callback):
         self.average.activate()
 
     def on_test_end(self, logs: Optional[Dict[str, Any]] = None) -> None:
-        """Put the raw weights back."""
+        """Put the raw weights back; a validation with averages that are not finite is marked as NaN."""
         self.average.deactivate()
+        spoiled = self.average.restart_non_finite()
+        if spoiled:
+            logger.warning(
+                "There were NaN or infinite numbers in the averages of %s. The validation is invalid; "
+                "the averages start anew from the weights.",
+                ", ".join(spoiled),
+            )
+            for name in logs or {}:
+                logs[name] = math.nan  # type: ignore[index]
 
     def on_epoch_begin(self, epoch: int, logs: Optional[Dict[str, Any]] = None) -> None:
         """Put the raw weights back: the training goes on from them."""

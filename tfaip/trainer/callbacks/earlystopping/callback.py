@@ -62,7 +62,7 @@ class EarlyStoppingCallback(keras.callbacks.Callback):
         for name in (monitor, f"{monitor}_loss", f"{monitor}_metric"):
             if name in logs:
                 self._params.monitor = name
-                return self._finite_or_warned(name, float(np.mean(logs[name])))
+                return self._judged(name, float(np.mean(logs[name])))
         self._report_missing(monitor, logs)
         return None
 
@@ -79,9 +79,15 @@ class EarlyStoppingCallback(keras.callbacks.Callback):
             ", ".join(sorted(logs)),
         )
 
-    def _finite_or_warned(self, name: str, value: float) -> float:
+    def _judged(self, name: str, value: float) -> float:
+        """Return the value, or NaN, which is never better, for a model that nobody could use."""
         if not math.isfinite(value):
             logger.warning("`%s` is %s; it does not count as better.", name, value)
+            return value
+        spoiled = self.model.spoiled_weights  # type: ignore[union-attr]
+        if spoiled:
+            logger.warning("There are NaN or infinite numbers in %s; `%s` does not count.", spoiled[0], name)
+            return math.nan
         return value
 
     def _export(self) -> None:
