@@ -10,6 +10,7 @@ from tfaip.trainer.callbacks.benchmark_callback import BenchmarkCallback
 from tfaip.trainer.callbacks.earlystopping.callback import EarlyStoppingCallback
 from tfaip.trainer.callbacks.ema_callback import EMACallback
 from tfaip.trainer.callbacks.extract_logs import ExtractLogsCallback
+from tfaip.trainer.callbacks.lav_callback import LAVCallback
 from tfaip.trainer.callbacks.logger_callback import LoggerCallback
 from tfaip.trainer.callbacks.print_evaluated_callback import PrintEvaluatedCallback
 from tfaip.trainer.callbacks.progbar import TFAIPProgbarLogger
@@ -35,6 +36,9 @@ def callbacks_in_order(trainer: "Trainer", further: Sequence[Callback]) -> list[
     # Weights before the average: the checkpoint holds the raw ones, the training goes on from them.
     callbacks.append(trainer.create_train_params_logger_callback(store_weights=True, store_params=False))
     callbacks += _average(trainer)
+    # After the average, which they judge; before the decision, which may depend on them.
+    callbacks += _lav(trainer, extract)
+    callbacks += trainer.validate_callbacks
     # After the average: what is exported as best is what was validated.
     callbacks.append(EarlyStoppingCallback(trainer.scenario, params))
     callbacks += _schedules(trainer)
@@ -64,6 +68,12 @@ def _average(trainer: "Trainer") -> list[Callback]:
     model = trainer.scenario.keras_train_model
     average = model.weight_average if model is not None else None
     return [] if average is None else [EMACallback(average)]
+
+
+def _lav(trainer: "Trainer", extract: ExtractLogsCallback) -> list[Callback]:
+    if trainer.params.lav_every_n < 1:
+        return []
+    return [LAVCallback(trainer.params, trainer.scenario, extract, trainer.input_paused)]
 
 
 def _schedules(trainer: "Trainer") -> list[Callback]:

@@ -3,7 +3,8 @@
 import contextlib
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, Generic, List, Optional, Tuple, Type, TypeVar
@@ -21,6 +22,7 @@ from tfaip.trainer import checkpoints
 from tfaip.trainer.callback_order import callbacks_in_order
 from tfaip.trainer.callbacks.logger_callback import LoggerCallback
 from tfaip.trainer.callbacks.train_params_logger import TrainerCheckpointsCallback
+from tfaip.trainer.callbacks.validate_callback import ValidateCallback
 from tfaip.trainer.epochs import steps_per_epoch
 from tfaip.trainer.optimizer.build import build_optimizer
 from tfaip.trainer.params import TrainerParams, check_outputs
@@ -76,6 +78,7 @@ class Trainer(Generic[TTrainerParams]):
         self._data: Optional[DataBase] = None
         self._steps_per_epoch: Optional[int] = None
         self._callbacks: List[keras.callbacks.Callback] = []
+        self.validate_callbacks: List[keras.callbacks.Callback] = []
         self._stream: Optional[BatchStream] = None
         self._stream_start_epoch = 0
         self._schedules: Mapping[str, LearningRateSchedule] = {}
@@ -117,12 +120,22 @@ class Trainer(Generic[TTrainerParams]):
 
     # ---- the story
 
-    def train(self, callbacks: Optional[List[keras.callbacks.Callback]] = None) -> Logs:
+    def train(
+        self,
+        callbacks: Optional[List[keras.callbacks.Callback]] = None,
+        *,
+        validate: Optional[Callable[[], Dict[str, Any]]] = None,
+    ) -> Logs:
         """Train, write checkpoints and exports as the params say, and return the logs of the last epoch.
 
         The graph is traced before any data are read, so a mistake in it costs no time. `{}` is returned if no
         epoch was left to train.
+
+        Args:
+            callbacks: They come last, and see everything.
+            validate: Called after each epoch; the numbers it returns are logged as `val/<name>`.
         """
+        self.validate_callbacks = [] if validate is None else [ValidateCallback(validate)]
         self.setup_data()
         self.setup_model()
         self.setup_steps_per_epoch()
@@ -334,6 +347,10 @@ class Trainer(Generic[TTrainerParams]):
         )
         return self._state
 
+    def input_paused(self) -> AbstractContextManager[Any]:
+        """Return a block in which no training samples are read, in no thread."""
+        return contextlib.nullcontext() if self._stream is None else self._stream.paused()
+
     def _report_finished(self) -> None:
         done = f"{self._params.current_epoch} of {self._params.epochs} epochs are done"
         if self._restore and self._export_dir is not None and not self._export_dir.exists():
@@ -367,7 +384,6 @@ def _run_id(params: TrainerParams) -> str:
 def _refuse_what_is_missing(params: TrainerParams) -> None:
     """Refuse switches that exist in parameter files but that this development version does not act on."""
     missing = {
-        "--trainer.lav_every_n": params.lav_every_n > 0,
         "--warmstart.model": params.warmstart.model is not None,
         "--scenario.use_input_gradient_regularization": params.scenario.use_input_gradient_regularization,
         "--device.dist_strategy": params.device.dist_strategy != DistributionStrategy.DEFAULT,

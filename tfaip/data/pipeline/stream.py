@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 
 from tfaip.data.pipeline.batching import Batch
@@ -64,6 +65,10 @@ class BatchStream:
         if self._latest is not None:
             self._latest.close()
 
+    def paused(self) -> AbstractContextManager[object]:
+        """Return a block in which nothing is read: a batch under way ends first, other readers wait."""
+        return nullcontext() if self._latest is None else self._latest.paused()
+
     def position_after(self, num_batches: int) -> StreamPosition:
         """Return where the batch after the first `num_batches` of the latest iteration starts.
 
@@ -121,6 +126,10 @@ class BatchIterator:
             for number in [n for n in self._next_starts if n < num_batches]:
                 del self._next_starts[number]
             return self._next_starts[num_batches]
+
+    def paused(self) -> AbstractContextManager[object]:
+        """Return a block in which nothing is read."""
+        return self._lock
 
     def close(self) -> None:
         """End the iteration; a batch under way is finished first, unless it takes long."""

@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from tfaip.trainer.callbacks.extract_logs import ExtractLogsCallback
+from tfaip.trainer.callbacks.validate_callback import VALIDATE_PREFIX
 from tfaip.trainer.optimizer.rates import current_rates
 
 logger = logging.getLogger(__name__)
@@ -117,8 +118,9 @@ class _Profile:
 
 def _folder_of(name: str) -> Tuple[str, str]:
     """Return the folder for a log name, and the name without its prefix."""
-    if name.startswith("val_"):
-        return VALIDATION, name.removeprefix("val_")
+    for prefix in ("val_", VALIDATE_PREFIX):
+        if name.startswith(prefix):
+            return VALIDATION, name.removeprefix(prefix)
     if name.startswith("lav_"):
         head, _, tail = name.removeprefix("lav_").partition("_")
         return f"lav_{head}", tail

@@ -10,6 +10,8 @@ import numpy as np
 
 from tfaip.trainer.callbacks.earlystopping.params import EarlyStoppingParams
 from tfaip.trainer.callbacks.earlystopping.tracking import decide
+from tfaip.trainer.callbacks.lav_callback import is_lav_epoch
+from tfaip.trainer.callbacks.validate_callback import VALIDATE_PREFIX
 from tfaip.trainer.params import TrainerParams
 from tfaip.trainer.state import BestState
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _VALIDATION = "val_"
+_LAV = "lav_"
 
 
 class EarlyStoppingCallback(keras.callbacks.Callback):
@@ -38,7 +41,7 @@ class EarlyStoppingCallback(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Optional[Dict[str, Any]] = None) -> None:
         """Decide by the monitored value of this epoch."""
-        value = self._monitored(logs or {})
+        value = self._monitored(epoch, logs or {})
         if value is None:
             return
         decision = decide(BestState.read(self._params), value, epoch, self._params)
@@ -53,28 +56,35 @@ class EarlyStoppingCallback(keras.callbacks.Callback):
     def _set_monitor(self) -> None:
         if self._params.mode is None or self._params.monitor is None:
             mode, monitor = self._scenario.best_logging_settings()
-            prefixed = monitor.startswith((_VALIDATION, "lav_"))
+            prefixed = monitor.startswith((_VALIDATION, VALIDATE_PREFIX, _LAV))
             self._params.mode = mode
             self._params.monitor = monitor if prefixed else _VALIDATION + monitor
 
-    def _monitored(self, logs: Dict[str, Any]) -> Optional[float]:
+    def _monitored(self, epoch: int, logs: Dict[str, Any]) -> Optional[float]:
         monitor = self._params.monitor or ""
         for name in (monitor, f"{monitor}_loss", f"{monitor}_metric"):
             if name in logs:
                 self._params.monitor = name
                 return self._judged(name, float(np.mean(logs[name])))
-        self._report_missing(monitor, logs)
+        if self._is_expected(monitor, epoch, logs):
+            self._report_missing(monitor, logs)
         return None
 
-    def _report_missing(self, monitor: str, logs: Dict[str, Any]) -> None:
-        """Say once that the value is never there; an epoch without validation is no mistake."""
+    def _is_expected(self, monitor: str, epoch: int, logs: Dict[str, Any]) -> bool:
+        """Return whether the value ought to be there; not every epoch has a validation."""
+        if monitor.startswith(_LAV):
+            return self._trainer_params.lav_every_n < 1 or is_lav_epoch(epoch, self._trainer_params)
         is_validated = any(name.startswith(_VALIDATION) for name in logs)
-        if monitor in self._warned_of or (monitor.startswith(_VALIDATION) and not is_validated):
+        return is_validated or not monitor.startswith(_VALIDATION)
+
+    def _report_missing(self, monitor: str, logs: Dict[str, Any]) -> None:
+        """Say once that the value is never there."""
+        if monitor in self._warned_of:
             return
         self._warned_of.add(monitor)
         logger.error(
             "`%s`, which decides on the best model, is not logged; there are: %s. "
-            "Correct `_best_logging_settings` of the model.",
+            "Correct `_best_logging_settings` of the model; names with `lav_` need `--trainer.lav_every_n`.",
             monitor,
             ", ".join(sorted(logs)),
         )
