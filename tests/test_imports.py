@@ -34,10 +34,16 @@ ROOMS = [
 ]
 LEVEL = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
 
-# The looks up the stairs: which trainer belongs to a scenario, and what list files add to its params.
+# The looks up the stairs: which trainer and LAV belong to a scenario, and what list files add to them.
 BRIDGES = {
     "tfaip.scenario.factories": {"tfaip.trainer.params", "tfaip.lav.params"},
     "tfaip.scenario.listfile.params": {"tfaip.trainer.params"},
+    "tfaip.scenario.listfile.listfilescenario": {"tfaip.lav.params"},
+    "tfaip.scenario.listfile.listfilelav": {
+        "tfaip.lav.callbacks.lav_callback",
+        "tfaip.lav.lav",
+        "tfaip.lav.result",
+    },
 }
 
 # What loads TensorFlow or Keras; everything else is light.
@@ -49,6 +55,7 @@ HEAVY = [
     "tfaip.scenario.building",
     "tfaip.scenario.export",
     "tfaip.scenario.freezing",
+    "tfaip.scenario.listfile.listfilelav",
     "tfaip.scenario.rebuilding",
     "tfaip.scenario.summary",
     "tfaip.predict.blocks",

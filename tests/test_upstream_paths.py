@@ -13,6 +13,7 @@ tfaip.imports: DataBase EvaluatorBase ModelBase GraphBase ScenarioBase ListFileS
     ModelBaseParams PipelineMode PredictorParams Sample ScenarioBaseParams TrainerParams TrainerPipelineParams
     TrainerPipelineParamsBase WarmStartParams INPUT_PROCESSOR GENERAL_PROCESSOR TARGETS_PROCESSOR
 tfaip.lav.lav: LAV
+tfaip.scenario.listfile.listfilelav: ListFileLAV ListFileLAVCallback
 tfaip.model.modelbase: ModelBase TMP
 tfaip.model.graphbase: GraphBase GenericGraphBase
 tfaip.model.layerbase: LayerBase LayerBaseParams TFAIPLayerBase

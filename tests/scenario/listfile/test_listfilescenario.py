@@ -7,7 +7,9 @@ import pytest
 from tests.scenario.listfile.toy_lists import ListToyScenario, write_list
 from tfaip.data.pipeline.definitions import PipelineMode
 from tfaip.errors import UsageError
+from tfaip.lav.params import LAVParams
 from tfaip.params.parser import TFAIPArgumentParser
+from tfaip.scenario.listfile.listfilelav import ListFileLAV
 from tfaip.scenario.listfile.params import ListFileTrainerPipelineParams
 from tfaip.trainer.trainer import Trainer
 
@@ -133,9 +135,32 @@ def test_a_training_on_preloaded_lists_runs(params):
     assert "val_acc" in logs
 
 
-def test_lav_reads_each_validation_list_on_its_own_unless_it_has_lists(params):
-    params.gen.val.lists = ["v", "w"]
+def test_lav_reads_the_validation_lists_together_and_each_on_its_own_unless_it_has_lists(params):
+    params.gen.val.lists, params.gen.val.check_files = ["v", "w"], False
 
-    assert [generator.lists for generator in params.gen.lav_gen()] == [["v"], ["w"]]
+    generators = params.gen.lav_gen()
+
+    assert [generator.lists for generator in generators] == [["v", "w"], ["v"], ["w"]]
+    assert not any(generator.check_files for generator in generators)
     params.gen.lav.lists = ["x"]
     assert [generator.lists for generator in params.gen.lav_gen()] == [["x"]]
+    params.gen.lav.lists = params.gen.val.lists = []
+    assert params.gen.lav_gen() == []
+
+
+def test_the_params_of_lav_need_no_tensorflow_unless_lav_is_another():
+    class OtherLAV(ListFileLAV):
+        @classmethod
+        def params_cls(cls):
+            return OtherParams
+
+    class OtherParams(LAVParams):
+        pass
+
+    class Other(ListToyScenario):
+        @classmethod
+        def lav_cls(cls):
+            return OtherLAV
+
+    assert ListToyScenario.lav_params_cls() is LAVParams
+    assert Other.lav_params_cls() is OtherParams

@@ -2,7 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, List, Optional, Type
+from typing import TYPE_CHECKING, Any, List, Optional, Type
 
 from paiargparse import pai_dataclass, pai_meta
 
@@ -101,6 +101,22 @@ class ListFileTrainerPipelineParams(
         return self.val if self.val.lists else None
 
     def lav_gen(self) -> List[ListsFileGeneratorParams]:
-        """Return one generator for each list of LAV, so that each has its own results."""
-        lists = self.lav.lists or self.val.lists or []
-        return [dataclasses.replace(self.val, lists=[name], list_ratios=None) for name in lists]
+        """Return what LAV reads: all lists together, then, if there are several, each on its own."""
+        lists = self.lav.lists or self.val.lists
+        if not lists:
+            return []
+        return with_each_list(dataclasses.replace(self.val, lists=list(lists), list_ratios=None))
+
+
+def lists_of(generator_params: Any) -> List[str]:
+    """Return the lists of a generator; none if it reads something else."""
+    return list(getattr(generator_params, "lists", None) or [])
+
+
+def with_each_list(generator_params: Any) -> List[Any]:
+    """Return the params of a generator, and if it reads several lists also params for each of them."""
+    lists = lists_of(generator_params)
+    if len(lists) < 2:
+        return [generator_params]
+    each = [dataclasses.replace(generator_params, lists=[name], list_ratios=None) for name in lists]
+    return [generator_params, *each]
