@@ -9,6 +9,7 @@ from tests.toy.params import ToyModelParams
 from tests.toy.points import points
 from tfaip.errors import UsageError
 from tfaip.model import metric_books as module
+from tfaip.model.gradient_accumulation import GradientAccumulation
 from tfaip.model.graphbase import GraphBase, RootGraph
 from tfaip.model.modelbase import ModelBase
 from tfaip.model.tensorboardwriter import TensorboardWriter
@@ -210,14 +211,42 @@ def test_losses_see_the_update_count_and_the_epoch():
 
 
 def test_accumulated_batches_train_like_one_large_batch():
-    large = build(line_params(), keras.optimizers.Adam(0.1))
-    small = build(line_params(), keras.optimizers.Adam(0.1, gradient_accumulation_steps=4))
+    large = build(line_params(), keras.optimizers.Adam(0.1, global_clipnorm=0.5))
+    small = build(line_params(), keras.optimizers.Adam(0.1, global_clipnorm=0.5))
+    small.accumulation = GradientAccumulation(small.trainable_variables, 4)
 
     train(large, dataset(32, 16), steps=2)
     train(small, dataset(32, 4), steps=8)
 
     np.testing.assert_allclose(weights_of(large)[0], weights_of(small)[0], rtol=1e-6)
     assert int(small.optimizer.iterations) == 2
+
+
+def test_accumulated_batches_of_different_sizes_train_like_one_large_batch():
+    large = build(line_params(), keras.optimizers.SGD(0.3))
+    small = build(line_params(), keras.optimizers.SGD(0.3))
+    small.accumulation = GradientAccumulation(small.trainable_variables, 3)
+    samples = dataset(24, 12).unbatch()
+    sizes = [7, 1, 4, 2, 9, 1]
+    starts = np.cumsum([0, *sizes])
+
+    train(large, dataset(24, 12), steps=2)
+    for start, size in zip(starts[:-1], sizes, strict=True):
+        train(small, samples.skip(int(start)).take(size).batch(size), steps=1)
+
+    np.testing.assert_allclose(weights_of(large)[0], weights_of(small)[0], rtol=1e-6)
+
+
+def test_weights_wait_for_the_last_batch_of_an_update():
+    model = build(line_params(), keras.optimizers.SGD(0.3))
+    model.accumulation = GradientAccumulation(model.trainable_variables, 2)
+    start = weights_of(model)[0]
+
+    train(model, dataset(4, 4), steps=1)
+    np.testing.assert_array_equal(weights_of(model)[0], start)
+
+    train(model, dataset(4, 4), steps=1)
+    assert (weights_of(model)[0] != start).all()
 
 
 def test_the_average_is_that_of_numpy():
@@ -232,7 +261,8 @@ def test_the_average_is_that_of_numpy():
 
 
 def test_an_average_moves_once_per_update_when_gradients_accumulate():
-    model = build(line_params(), keras.optimizers.SGD(0.1, gradient_accumulation_steps=2))
+    model = build(line_params(), keras.optimizers.SGD(0.1))
+    model.accumulation = GradientAccumulation(model.trainable_variables, 2)
     model.weight_average = WeightAverage(model.trainable_variables, 0.9)
     start = weights_of(model)[0].copy()
 

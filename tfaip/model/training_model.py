@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tfaip.model import fit_loop
 from tfaip.model.finite import FiniteWeights
+from tfaip.model.gradient_accumulation import GradientAccumulation
 from tfaip.model.graphbase import RootGraph
 from tfaip.model.layerbase import feed_tensorboard_writers
 from tfaip.model.metric_books import (
@@ -52,6 +53,7 @@ class TrainingModel(keras.Model):
         self.root = root
         self.steps_per_epoch = 1
         self.weight_average: WeightAverage | None = None
+        self.accumulation: GradientAccumulation | None = None
         self.guard = StepGuard()
         self._books = MetricBooks()
         self._train_steps: Any = None
@@ -105,11 +107,18 @@ class TrainingModel(keras.Model):
             loss = self.optimizer.scale_loss(evaluated.total_loss)
         gradients = tape.gradient(loss, self.trainable_variables)
         is_finite = self.guard.note(evaluated.total_loss, gradients)
-        tf.cond(is_finite, lambda: self._apply_gradients(gradients), lambda: None)
+        num_samples = batch_size(evaluated.inputs)
+        tf.cond(is_finite, lambda: self._apply_gradients(gradients, num_samples), lambda: None)
         self._add(evaluated)
         return evaluated.total_loss
 
-    def _apply_gradients(self, gradients: list[Any]) -> None:
+    def _apply_gradients(self, gradients: list[Any], num_samples: tf.Tensor) -> None:
+        if self.accumulation is None:
+            self._update_weights(gradients)
+        else:
+            self.accumulation.add(gradients, num_samples, self._update_weights)
+
+    def _update_weights(self, gradients: list[Any]) -> None:
         before = tf.convert_to_tensor(self.optimizer.iterations)
         self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
         if self.weight_average is not None:

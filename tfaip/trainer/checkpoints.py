@@ -20,6 +20,7 @@ from tfaip.errors import NonFiniteError, StorageError
 from tfaip.files import parse_json, recover_dir, replaced_dir, write_json
 from tfaip.model.finite import FiniteWeights
 from tfaip.model.training_model import TrainingModel
+from tfaip.trainer.optimizer.grouped import optimizer_name
 from tfaip.trainer.state import TrainerState
 from tfaip.version import __version__
 
@@ -101,7 +102,7 @@ def restore(model: TrainingModel, folder: Path) -> TrainerState:
 
 
 def named_tensors(model: TrainingModel) -> dict[str, tf.Variable]:
-    """Return all that a checkpoint holds: weights and seed states, optimizer, and averages, by name."""
+    """Return all that a checkpoint holds by name: weights and seed states, optimizer, averages, gradients."""
     named: dict[str, Any] = {}
     variables = model.root.variables
     for name, variable in zip(canonical_names(variables), variables, strict=True):
@@ -111,6 +112,9 @@ def named_tensors(model: TrainingModel) -> dict[str, tf.Variable]:
     if model.weight_average is not None:
         for index, average in enumerate(model.weight_average.averages):
             named[f"average/{index:05d}"] = average
+    if model.accumulation is not None:
+        for index, variable in enumerate(model.accumulation.variables):
+            named[f"accumulation/{index:05d}"] = variable
     return named
 
 
@@ -160,7 +164,7 @@ def _numbered(names: list[str]) -> list[str]:
 
 
 def _optimizer_name(model: TrainingModel) -> str:
-    return type(model.optimizer).__name__
+    return optimizer_name(model.optimizer)
 
 
 def _write_bundle(folder: Path, tensors: dict[str, np.ndarray]) -> None:

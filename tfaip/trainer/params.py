@@ -15,6 +15,7 @@ from tfaip.scenario.scenariobaseparams import ScenarioBaseParams
 from tfaip.trainer.callbacks.earlystopping.params import EarlyStoppingParams
 from tfaip.trainer.optimizer import DEFAULT_OPTIMIZERS, AdamOptimizer
 from tfaip.trainer.optimizer.optimizers import OptimizerParams
+from tfaip.trainer.optimizer.part_params import PartOptimizerParams
 from tfaip.trainer.scheduler import DEFAULT_SCHEDULES, ExponentialDecayParams
 from tfaip.trainer.scheduler.learningrate_params import LearningRateParams
 from tfaip.trainer.warmstart.warmstart_params import WarmStartParams
@@ -174,7 +175,10 @@ class TrainerParams(Generic[TScenarioParams, TTrainerPipelineParams]):
     )
     train_accum_steps: int = field(
         default=1,
-        metadata=pai_meta(help="Batches whose gradients are averaged before the weights are updated once."),
+        metadata=pai_meta(
+            help="Batches whose gradients are averaged, by the number of their samples, before the weights "
+            "are updated once: as if they were one large batch."
+        ),
     )
     steps_per_execution: int = field(
         default=0,
@@ -294,6 +298,14 @@ class TrainerParams(Generic[TScenarioParams, TTrainerPipelineParams]):
         default_factory=ScenarioBaseParams,
         metadata=pai_meta(mode="flat", help="The scenario: its model, data and evaluator."),
     )  # type: ignore[assignment]
+    part_optimizers: List[PartOptimizerParams] = field(
+        default_factory=list,
+        metadata=pai_meta(
+            choices=[PartOptimizerParams],
+            help="Further optimizers with learning rates of their own, each for the variables that it names; "
+            "`PartOptimizer` once for each.",
+        ),
+    )
     warmstart: WarmStartParams = field(
         default_factory=WarmStartParams,
         metadata=pai_meta(mode="flat", help="Weights to start from."),

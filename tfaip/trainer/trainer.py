@@ -15,6 +15,7 @@ import tensorflow as tf
 from tfaip.data.pipeline.definitions import PipelineMode
 from tfaip.device.device_config import DeviceConfig, DistributionStrategy
 from tfaip.errors import NonFiniteError, UsageError
+from tfaip.model.gradient_accumulation import GradientAccumulation
 from tfaip.model.weight_average import WeightAverage, automatic_decay
 from tfaip.params.generics import type_argument
 from tfaip.scenario import params_files
@@ -25,6 +26,8 @@ from tfaip.trainer.callbacks.train_params_logger import TrainerCheckpointsCallba
 from tfaip.trainer.callbacks.validate_callback import ValidateCallback
 from tfaip.trainer.epochs import steps_per_epoch
 from tfaip.trainer.optimizer.build import build_optimizer
+from tfaip.trainer.optimizer.grouped import innermost
+from tfaip.trainer.optimizer.schedule_free import ScheduleFreeAdamW, ScheduleFreeAverage
 from tfaip.trainer.params import TrainerParams, check_outputs
 from tfaip.trainer.scheduler.learningrate import LearningRateSchedule
 from tfaip.trainer.seeds import set_global_random_seed
@@ -256,7 +259,9 @@ class Trainer(Generic[TTrainerParams]):
         """Give the model its optimizer and average, and build what is exported."""
         params = self._params
         with self.device_config.scope():
-            built = build_optimizer(params)
+            variables = self._train_model.root.variables
+            names = dict(zip(map(id, variables), checkpoints.canonical_names(variables), strict=True))
+            built = build_optimizer(params, names)
             self._optimizer, self._schedules = built.optimizer, built.schedules
             self._scenario.setup_training(
                 self._optimizer,
@@ -265,7 +270,8 @@ class Trainer(Generic[TTrainerParams]):
                 no_train_scope=params.no_train_scope,
                 steps_per_epoch=self.steps_per_epoch,
             )
-        self._train_model.weight_average = self._average()
+        self._train_model.weight_average = self._own_average() or self._average()
+        self._train_model.accumulation = self._accumulation()
         self._checkpoint_writer = checkpoints.CheckpointWriter(self._train_model)
 
     def _average(self) -> Optional[WeightAverage]:
@@ -277,6 +283,24 @@ class Trainer(Generic[TTrainerParams]):
             decay = automatic_decay(batch, batch * self.steps_per_epoch)
             logger.info("Weights are averaged with the automatic decay %.5f.", decay)
         return WeightAverage(self._train_model.trainable_variables, decay)
+
+    def _own_average(self) -> Optional[WeightAverage]:
+        """Return the averages of optimizers that average by themselves, if there are any."""
+        found = [one for one in innermost(self._optimizer) if isinstance(one, ScheduleFreeAdamW)]
+        if not found:
+            return None
+        if self._params.ema_decay != 0:
+            raise UsageError(
+                "`ScheduleFreeAdamW` averages the weights by itself: set `--trainer.ema_decay 0`, or choose "
+                "another `--optimizer`."
+            )
+        return ScheduleFreeAverage(self._train_model.trainable_variables, found)
+
+    def _accumulation(self) -> Optional[GradientAccumulation]:
+        num_batches = self._params.train_accum_steps
+        if num_batches == 1:
+            return None
+        return GradientAccumulation(self._train_model.trainable_variables, num_batches)
 
     @property
     def _train_model(self) -> Any:

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 
+from tfaip.trainer.optimizer.grouped import GroupedOptimizer, Part, create_optimizer
 from tfaip.trainer.params import TrainerParams
 from tfaip.trainer.scheduler.learningrate import LearningRateSchedule
+from tfaip.trainer.scheduler.learningrate_params import LearningRateParams
 
 
 @dataclass(frozen=True)
@@ -18,16 +19,29 @@ class BuiltOptimizer:
     schedules: Mapping[str, LearningRateSchedule]
 
 
-def build_optimizer(params: TrainerParams) -> BuiltOptimizer:
-    """Return the optimizer of a training, with its learning-rate schedule and gradient accumulation.
+def build_optimizer(params: TrainerParams, names: Mapping[int, str] | None = None) -> BuiltOptimizer:
+    """Return the optimizer of a training with its learning-rate schedules.
 
-    The schedule's `epochs` and `steps_per_epoch` must be set.
+    A plain Keras optimizer, unless there are groups of variables or optimizers for parts of the model.
+
+    Args:
+        params: The schedule's `epochs` and `steps_per_epoch` must be set.
+        names: The names of variables, which patterns are for, by their ids.
     """
-    cls, arguments = params.optimizer.create()
-    schedule = params.learning_rate.create()
-    arguments = {**arguments, "learning_rate": schedule}
-    return BuiltOptimizer(cls(**arguments, **_accumulation(params.train_accum_steps)), {"lr": schedule})
+    parts = [Part(params.optimizer, _schedule(params, params.learning_rate))]
+    for part in params.part_optimizers:
+        part.check()
+        part.learning_rate.epochs = params.learning_rate.epochs
+        part.learning_rate.steps_per_epoch = params.learning_rate.steps_per_epoch
+        schedule = _schedule(params, part.learning_rate)
+        parts.append(Part(part.optimizer, schedule, part.variables, f"lr/{part.variables}"))
+    schedules = {part.name: part.schedule for part in parts}
+    if len(parts) > 1 or params.optimizer.group_rules():
+        return BuiltOptimizer(GroupedOptimizer(parts, names), schedules)
+    return BuiltOptimizer(create_optimizer(parts[0], clips_globally=True), schedules)
 
 
-def _accumulation(steps: int) -> dict[str, Any]:
-    return {"gradient_accumulation_steps": steps} if steps > 1 else {}
+def _schedule(params: TrainerParams, learning_rate: LearningRateParams) -> LearningRateSchedule:
+    schedule = learning_rate.create()
+    schedule.batches_per_update = params.train_accum_steps
+    return schedule

@@ -7,15 +7,20 @@ from paiargparse import pai_dataclass, pai_meta
 
 from tfaip.errors import UsageError
 from tfaip.params.checks import check_number, check_pattern
+from tfaip.trainer.optimizer.group_rules import GroupRule, parse_rules, undecayed
 
 if TYPE_CHECKING:
     import keras
+
+EXCLUSION = pai_meta(
+    help="Regular expressions, searched in the paths of variables: these do not decay. None: all decay."
+)
 
 
 @pai_dataclass
 @dataclass
 class OptimizerParams:
-    """What all optimizers share: at most one of three ways to clip gradients."""
+    """What all optimizers share: at most one of three ways to clip gradients, and groups of variables."""
 
     clip_norm: Optional[float] = field(
         default=None,
@@ -31,11 +36,19 @@ class OptimizerParams:
         default=None,
         metadata=pai_meta(help="Scale all gradients together down to this L2 norm. None: no clipping."),
     )
+    groups: List[str] = field(
+        default_factory=list,
+        metadata=pai_meta(
+            help="Factors for variables by their path, as 'backbone/.*=lr*0.1' 'bias=decay*0'. The regular "
+            "expression matches whole parts of the path; all factors that match are multiplied."
+        ),
+    )
 
     def __post_init__(self) -> None:
-        """Refuse numbers out of range, and two ways to clip at once."""
+        """Refuse numbers out of range, two ways to clip at once, and groups that can not be read."""
+        parse_rules(self.groups)
         for name in ("clip_norm", "clip_value", "global_clip_norm"):
-            _check(self, name, more_than=0, optional=True)
+            check_optimizer(self, name, more_than=0, optional=True)
         clips = [n for n, value in _clipping(self).items() if value is not None]
         if len(clips) > 1:
             flags = " and ".join(f"`--optimizer.{name}`" for name in clips)
@@ -49,6 +62,10 @@ class OptimizerParams:
             f"`{type(self).__name__}.create` is missing: return a Keras optimizer class and a dict "
             "of its arguments (without `learning_rate`), starting from `self.clip_arguments()`."
         )
+
+    def group_rules(self) -> List[GroupRule]:
+        """Return the rules for groups of variables, with those that exclude some from weight decay."""
+        return [*parse_rules(self.groups), *undecayed(getattr(self, "exclude_from_weight_decay", None) or [])]
 
     def clip_arguments(self) -> Dict[str, float]:
         """Return the chosen clipping under the name Keras gives it; empty without clipping."""
@@ -77,19 +94,20 @@ class SGDOptimizer(OptimizerParams):
         default=0.0,
         metadata=pai_meta(help="Decoupled weight decay: each step subtracts lr * weight_decay * weight."),
     )
+    exclude_from_weight_decay: Optional[List[str]] = field(default=None, metadata=EXCLUSION)
 
     def __post_init__(self) -> None:
         """Refuse numbers out of range."""
         super().__post_init__()
-        _check(self, "momentum", at_least=0, at_most=1)
-        _check(self, "weight_decay", at_least=0)
+        check_optimizer(self, "momentum", at_least=0, at_most=1)
+        check_decay(self)
 
     def create(self) -> "Tuple[Type[keras.optimizers.Optimizer], Dict[str, Any]]":
         """Return Keras' SGD and its arguments."""
         import keras
 
         arguments = {"momentum": self.momentum, "nesterov": self.nesterov}
-        return keras.optimizers.SGD, arguments | _decay(self) | self.clip_arguments()
+        return keras.optimizers.SGD, arguments | decay_argument(self) | self.clip_arguments()
 
 
 @pai_dataclass(alt="Adam")
@@ -116,6 +134,7 @@ class AdamOptimizer(OptimizerParams):
             "Adamax ignores it."
         ),
     )
+    exclude_from_weight_decay: Optional[List[str]] = field(default=None, metadata=EXCLUSION)
 
     def __post_init__(self) -> None:
         """Refuse numbers out of range."""
@@ -127,7 +146,7 @@ class AdamOptimizer(OptimizerParams):
         import keras
 
         cls = keras.optimizers.AdamW if self.weight_decay > 0 else keras.optimizers.Adam
-        return cls, _moments(self) | _decay(self) | self.clip_arguments()
+        return cls, _moments(self) | decay_argument(self) | self.clip_arguments()
 
 
 @pai_dataclass(alt="Adamax")
@@ -174,9 +193,9 @@ class RMSpropOptimizer(OptimizerParams):
     def __post_init__(self) -> None:
         """Refuse numbers out of range."""
         super().__post_init__()
-        _check(self, "momentum", at_least=0, at_most=1)
-        _check(self, "epsilon", at_least=0)
-        _check(self, "rho", at_least=0, less_than=1)
+        check_optimizer(self, "momentum", at_least=0, at_most=1)
+        check_optimizer(self, "epsilon", at_least=0)
+        check_optimizer(self, "rho", at_least=0, less_than=1)
 
     def create(self) -> "Tuple[Type[keras.optimizers.Optimizer], Dict[str, Any]]":
         """Return Keras' RMSprop and its arguments."""
@@ -214,6 +233,7 @@ class AdaBeliefOptimizer(OptimizerParams):
         default=0.0,
         metadata=pai_meta(help="Decoupled decay: each step subtracts lr * weight_decay * weight."),
     )
+    exclude_from_weight_decay: Optional[List[str]] = field(default=None, metadata=EXCLUSION)
     rectify: bool = field(
         default=True,
         metadata=pai_meta(help="Rectify the first steps as RAdam does, while the deviation is uncertain."),
@@ -248,10 +268,10 @@ class AdaBeliefOptimizer(OptimizerParams):
         """Refuse numbers out of range."""
         super().__post_init__()
         _check_moments(self)
-        _check(self, "sma_threshold", at_least=4, hint="Below 4 the rectification is not defined.")
-        _check(self, "total_steps", at_least=0)
-        _check(self, "warmup_proportion", at_least=0, at_most=1)
-        _check(self, "min_lr", at_least=0)
+        check_optimizer(self, "sma_threshold", at_least=4, hint="Below 4 the rectification is not defined.")
+        check_optimizer(self, "total_steps", at_least=0)
+        check_optimizer(self, "warmup_proportion", at_least=0, at_most=1)
+        check_optimizer(self, "min_lr", at_least=0)
 
     def create(self) -> "Tuple[Type[keras.optimizers.Optimizer], Dict[str, Any]]":
         """Return tfaip's AdaBelief and its arguments."""
@@ -265,7 +285,7 @@ class AdaBeliefOptimizer(OptimizerParams):
             "warmup_proportion": self.warmup_proportion,
             "min_lr": self.min_lr,
         }
-        return AdaBelief, _moments(self) | arguments | _decay(self) | self.clip_arguments()
+        return AdaBelief, _moments(self) | arguments | decay_argument(self) | self.clip_arguments()
 
 
 @pai_dataclass(alt="LAMB")
@@ -293,9 +313,7 @@ class LAMBOptimizer(OptimizerParams):
     )
     exclude_from_weight_decay: Optional[List[str]] = field(
         default=None,
-        metadata=pai_meta(
-            help="Regular expressions, searched in the paths of variables: these do not decay."
-        ),
+        metadata=EXCLUSION,
     )
     exclude_from_layer_adaptation: Optional[List[str]] = field(
         default=None,
@@ -309,9 +327,12 @@ class LAMBOptimizer(OptimizerParams):
         """Refuse numbers out of range and patterns that are no regular expressions."""
         super().__post_init__()
         _check_moments(self)
-        for name in ("exclude_from_weight_decay", "exclude_from_layer_adaptation"):
-            for pattern in getattr(self, name) or []:
-                check_pattern(f"--optimizer.{name}", pattern)
+        for pattern in self.exclude_from_layer_adaptation or []:
+            check_pattern("--optimizer.exclude_from_layer_adaptation", pattern)
+
+    def group_rules(self) -> List[GroupRule]:
+        """Return the rules for groups of variables; LAMB itself looks after what does not decay."""
+        return parse_rules(self.groups)
 
     def create(self) -> "Tuple[Type[keras.optimizers.Optimizer], Dict[str, Any]]":
         """Return tfaip's LAMB and its arguments."""
@@ -321,7 +342,7 @@ class LAMBOptimizer(OptimizerParams):
             "exclude_from_weight_decay": self.exclude_from_weight_decay,
             "exclude_from_layer_adaptation": self.exclude_from_layer_adaptation,
         }
-        return LAMB, _moments(self) | arguments | _decay(self) | self.clip_arguments()
+        return LAMB, _moments(self) | arguments | decay_argument(self) | self.clip_arguments()
 
 
 def _clipping(params: OptimizerParams) -> Dict[str, Optional[float]]:
@@ -333,16 +354,26 @@ def _moments(params: Any) -> Dict[str, Any]:
     return {"beta_1": params.beta_1, "beta_2": params.beta_2, "epsilon": params.epsilon}
 
 
-def _decay(params: Any) -> Dict[str, Any]:
+def decay_argument(params: Any) -> Dict[str, Any]:
+    """Return the argument `weight_decay` of an optimizer, if it is not 0."""
     return {"weight_decay": params.weight_decay} if params.weight_decay > 0 else {}
 
 
-def _check(params: OptimizerParams, name: str, **bounds: Any) -> None:
+def check_optimizer(params: OptimizerParams, name: str, **bounds: Any) -> None:
+    """Check the field `name` of an optimizer as `check_number` does."""
     check_number(f"--optimizer.{name}", getattr(params, name), **bounds)
 
 
+def check_decay(params: Any) -> None:
+    """Check the weight decay of an optimizer, and what is excluded from it."""
+    if hasattr(params, "weight_decay"):
+        check_optimizer(params, "weight_decay", at_least=0)
+    for pattern in params.exclude_from_weight_decay or []:
+        check_pattern("--optimizer.exclude_from_weight_decay", pattern)
+
+
 def _check_moments(params: Any) -> None:
-    _check(params, "beta_1", at_least=0, less_than=1)
-    _check(params, "beta_2", at_least=0, less_than=1)
-    _check(params, "epsilon", at_least=0)
-    _check(params, "weight_decay", at_least=0)
+    check_optimizer(params, "beta_1", at_least=0, less_than=1)
+    check_optimizer(params, "beta_2", at_least=0, less_than=1)
+    check_optimizer(params, "epsilon", at_least=0)
+    check_decay(params)

@@ -6,7 +6,7 @@ import numpy as np
 
 
 def current_rates(model: Any) -> dict[str, float]:
-    """Return the rate of the next update of `model` as `lr`, and those of further optimizers as `lr/<name>`."""
+    """Return the rate of the next update of `model` as `lr`; further optimizers have `lr/<name>`."""
     inner: Any = getattr(model.optimizer, "inner_optimizer", model.optimizer)  # loss scaling wraps one
     rates = getattr(inner, "learning_rates", None)
     if rates is None:
