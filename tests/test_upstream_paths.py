@@ -8,7 +8,7 @@ import pytest
 
 HEAVY = """
 tfaip.imports: DataBase EvaluatorBase ModelBase GraphBase ScenarioBase ListFileScenario Trainer
-    Predictor MultiModelPredictor MultiModelVoter
+    Predictor MultiModelPredictor MultiModelVoter WarmStarter
     DataBaseParams DataGeneratorParams DeviceConfigParams EvaluatorParams LAVParams LearningRateParams
     ModelBaseParams PipelineMode PredictorParams Sample ScenarioBaseParams TrainerParams TrainerPipelineParams
     TrainerPipelineParamsBase WarmStartParams INPUT_PROCESSOR GENERAL_PROCESSOR TARGETS_PROCESSOR
@@ -23,6 +23,7 @@ tfaip.trainer.callbacks.lav_callback: LAVCallback
 tfaip.trainer.callbacks.logger_callback: LoggerCallback
 tfaip.trainer.callbacks.tensor_board_callback: TensorBoardCallback
 tfaip.trainer.callbacks.train_params_logger: TrainerCheckpointsCallback
+tfaip.trainer.warmstart.warmstarter: WarmStarter TWSP
 tfaip.util.random: set_global_random_seed
 tfaip.util.tftyping: AnyTensor
 """
@@ -98,7 +99,6 @@ LATER = {
     "tfaip.scripts.experimenter": "scripts",
     "tfaip.scripts.lav": "scripts",
     "tfaip.scripts.lav_multi": "scripts",
-    "tfaip.trainer.warmstart.warmstarter": "trainer",
     "tfaip.util.multiprocessing.data.parallel_generator": "workers",
     "tfaip.util.multiprocessing.data.worker": "workers",
     "tfaip.util.testing.setup": "testing",

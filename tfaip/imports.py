@@ -30,4 +30,5 @@ from tfaip.trainer.params import TrainerPipelineParamsBase as TrainerPipelinePar
 from tfaip.trainer.scheduler.learningrate_params import LearningRateParams as LearningRateParams
 from tfaip.trainer.trainer import Trainer as Trainer
 from tfaip.trainer.warmstart.warmstart_params import WarmStartParams as WarmStartParams
+from tfaip.trainer.warmstart.warmstarter import WarmStarter as WarmStarter
 from tfaip.version import __version__ as __version__

@@ -12,7 +12,7 @@ from tfaip.data.specs import as_spec
 from tfaip.errors import UsageError
 from tfaip.model.training_model import TrainingModel
 from tfaip.scenario.export import SavedGraph
-from tfaip.scenario.freezing import freeze
+from tfaip.scenario.freezing import check_something_trains, freeze
 from tfaip.scenario.summary import layer_table
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ def traced_training_model(scenario: "ScenarioBase", no_train_scope: str | None) 
         check_input_gradient(scenario.data)
     model = TrainingModel(scenario.root_graph)
     model.trace_graph(batch_specs(scenario.data))
-    freeze(scenario.root_graph, no_train_scope)
+    if freeze(scenario.root_graph, no_train_scope):
+        check_something_trains(scenario.root_graph, f"--trainer.no_train_scope {no_train_scope}")
     return model
 
 

@@ -9,22 +9,28 @@ import tensorflow as tf
 from tfaip.errors import UsageError
 from tfaip.files import replaced_dir, write_json
 from tfaip.scenario.scenariobaseparams import NetConfigNodeSpec, NetConfigParamsBase
+from tfaip.scenario.weight_names import weight_names
 from tfaip.version import __version__
 
 if TYPE_CHECKING:
     from tfaip.scenario.scenariobase import ScenarioBase
+
+WEIGHTS_ATTRIBUTE = "weights"  # of a SavedModel; what a warm start reads
 
 
 class SavedGraph(tf.Module):
     """A Keras model as a SavedModel, traced once and saved as often as wanted.
 
     The signature `serving_default` takes the inputs by name and gives the outputs by name; the loaded object
-    itself can be called with the dict of inputs.
+    itself can be called with the dict of inputs. Its `weights` are the variables by their full names, since
+    the variables of Keras 3 do not know in which layers they are.
     """
 
     def __init__(self, keras_model: keras.Model):
         super().__init__()
         self.keras_model = keras_model
+        variables = [weight.value for weight in keras_model.weights]
+        setattr(self, WEIGHTS_ATTRIBUTE, dict(zip(weight_names(keras_model), variables, strict=True)))
         self._signature: Any = None
 
     @property

@@ -361,6 +361,14 @@ class ScenarioBase(Generic[TScenarioParams, TTrainerPipelineParams]):
 
         self._keras_train_model = building.traced_training_model(self, no_train_scope)
 
+    def setup_prediction_graph(self) -> None:
+        """Build what is exported; a second call does nothing. The training graph must have been traced."""
+        from tfaip.scenario import building
+
+        if not self._export_graphs:
+            self._export_graphs = building.export_graphs(self)
+            self._keras_predict_model = self._export_graphs["default"].keras_model
+
     def setup_training(
         self,
         optimizer: Any,
@@ -388,8 +396,7 @@ class ScenarioBase(Generic[TScenarioParams, TTrainerPipelineParams]):
         building.compile_training_model(self, optimizer, run_eagerly, steps_per_epoch)
         if training_graph_only:
             return
-        self._export_graphs = building.export_graphs(self)
-        self._keras_predict_model = self._export_graphs["default"].keras_model
+        self.setup_prediction_graph()
         if not skip_model_load_test and not run_eagerly:
             building.check_save_and_load(self._export_graphs["default"])
 
