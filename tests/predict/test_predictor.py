@@ -13,8 +13,11 @@ from tests.toy.params import ToyGeneratorParams
 from tests.toy.scenario import ToyScenario
 from tfaip.data.databaseparams import DataGeneratorParams
 from tfaip.data.pipeline.datagenerator import DataGenerator
+from tfaip.data.pipeline.datapipeline import DataPipeline
 from tfaip.data.pipeline.definitions import PipelineMode, Sample
+from tfaip.data.pipeline.tfdatasetgenerator import TFDatasetGenerator
 from tfaip.errors import DataError, UsageError
+from tfaip.predict.dumps import DumpWriter, EvalDataset
 from tfaip.predict.params import PredictorParams
 from tfaip.predict.predictor import Predictor
 
@@ -356,14 +359,62 @@ def test_a_missing_export_is_named(tmp_path):
 
 
 @pytest.mark.slow
-def test_memory_stays_flat_over_100_000_samples():
+def test_memory_stays_flat_over_100_000_samples_that_are_dumped(tmp_path):
     import resource
 
-    predictor = toy_predictor(batch_size=64)
+    samples = toy_predictor(batch_size=64).predict_raw({"x": np.zeros(3, "float32")} for _ in range(100_000))
     peaks = []
 
-    for number, _ in enumerate(predictor.predict_raw({"x": np.zeros(3, "float32")} for _ in range(100_000))):
-        if number in (20_000, 99_999):
-            peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    with DumpWriter(tmp_path / "out.dump") as dump:
+        for number, sample in enumerate(samples):
+            dump.add(sample)
+            if number in (20_000, 99_999):
+                peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
     assert peaks[1] - peaks[0] < 20_000  # KiB
+    assert len(EvalDataset(tmp_path / "out.dump")) == 100_000
+
+
+class Doubling(TFDatasetGenerator):
+    """Changes samples with TensorFlow."""
+
+    def _transform(self, dataset):
+        return dataset.map(lambda inputs, meta: ({"x": 10 * inputs["x"]}, meta))
+
+
+class OwnPipeline(DataPipeline):
+    """Knows only its own kind of generator params."""
+
+    def create_data_generator(self):
+        return self.generator_params.of_my_own()  # type: ignore[attr-defined]
+
+    def _create_tf_dataset_generator(self):
+        return Doubling(self)
+
+
+def test_a_pipeline_of_the_scenario_changes_raw_inputs_too():
+    predictor = toy_predictor(post=[SumParams()], pre=[PoisonParams(drops=2)])
+    predictor.data.data_pipeline_cls = lambda: OwnPipeline  # type: ignore[method-assign]
+
+    assert [s.outputs["sum"] for s in predictor.predict_raw(inputs(4))] == [0, 60, 180]
+    with predictor.raw() as call:
+        assert call(inputs(2)[1]).outputs["sum"] == 60
+        with pytest.raises(DataError, match="dropped"):
+            call(inputs(3)[2])
+
+
+def test_samples_of_similar_length_are_predicted_together():
+    x = keras.Input((None,), name="x")
+    predictor = toy_predictor(keras.Model({"x": x}, {"y": keras.layers.Rescaling(2.0)(x)}), batch_size=2)
+    predictor.data._input_layer_specs = lambda: {"x": tf.TensorSpec((None,), "float32")}
+    predictor.data.element_length_fn = lambda: lambda inputs: inputs["x"].shape[0]
+    predictor.params.pipeline.bucket_boundaries = [3]
+
+    samples = list(predictor.predict_raw([{"x": np.full(n, n, "float32")} for n in (1, 5, 2, 6)]))
+
+    assert sorted((s.outputs["y"][0], s.outputs["y"].size) for s in samples) == [
+        (2, 2),
+        (4, 2),
+        (10, 6),
+        (12, 6),
+    ]

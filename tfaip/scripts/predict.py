@@ -61,13 +61,13 @@ def parse_args(
 
 
 def main(
-    args: "Namespace", scenario: "type[ScenarioBase]", scenario_params: "ScenarioBaseParams"
+    args: "Namespace", scenario_cls: "type[ScenarioBase]", scenario_params: "ScenarioBaseParams"
 ) -> "BenchmarkResults":
     """Predict, print how fast it was, and return that.
 
     Args:
         args: What `parse_args` returned.
-        scenario: What was trained.
+        scenario_cls: What was trained.
         scenario_params: Its params in the first export.
     """
     from tfaip.params.user_modules import import_failures_reported
@@ -79,9 +79,9 @@ def main(
     # First of all the dump, which fails at once if it can not be written.
     with dump as writer, import_failures_reported("the scenario"):
         predictor = (
-            scenario.create_predictor(args.export_dir[0], args.predict)
+            scenario_cls.create_predictor(args.export_dir[0], args.predict)
             if len(args.export_dir) == 1
-            else scenario.create_multi_predictor(args.export_dir, args.predict)
+            else scenario_cls.create_multi_predictor(args.export_dir, args.predict)
         )
         number = 0
         for sample in predictor.predict(args.data):
