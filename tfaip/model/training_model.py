@@ -12,12 +12,15 @@ from tfaip.model import fit_loop
 from tfaip.model.finite import FiniteWeights
 from tfaip.model.gradient_accumulation import GradientAccumulation
 from tfaip.model.graphbase import RootGraph
+from tfaip.model.input_gradient import InputGradientPenalty
 from tfaip.model.layerbase import feed_tensorboard_writers
 from tfaip.model.metric_books import (
     KERAS_LOSS,
     TOTAL_LOSS,
+    BatchLosses,
     CalledMetrics,
     MetricBooks,
+    batch_losses,
     batch_size,
     losses_and_metrics,
     trace,
@@ -54,6 +57,7 @@ class TrainingModel(keras.Model):
         self.steps_per_epoch = 1
         self.weight_average: WeightAverage | None = None
         self.accumulation: GradientAccumulation | None = None
+        self.input_gradient: InputGradientPenalty | None = None
         self.guard = StepGuard()
         self._books = MetricBooks()
         self._train_steps: Any = None
@@ -103,8 +107,8 @@ class TrainingModel(keras.Model):
 
     def _train_on(self, data: Any) -> tf.Tensor:
         with tf.GradientTape() as tape:
-            evaluated = self._evaluate(data, training=True)
-            loss = self.optimizer.scale_loss(evaluated.total_loss)
+            evaluated, objective = self._objective(data, tape)
+            loss = self.optimizer.scale_loss(objective)
         gradients = tape.gradient(loss, self.trainable_variables)
         is_finite = self.guard.note(evaluated.total_loss, gradients)
         num_samples = batch_size(evaluated.inputs)
@@ -133,6 +137,32 @@ class TrainingModel(keras.Model):
     def _add(self, evaluated: EvaluatedBatch) -> None:
         self._books.add(evaluated.losses, batch_size(evaluated.inputs))
 
+    def _objective(self, data: Any, tape: tf.GradientTape) -> tuple[EvaluatedBatch, tf.Tensor]:
+        """Return what a batch became, and what is minimised."""
+        if self.input_gradient is None:
+            evaluated = self._evaluate(data, training=True)
+            return evaluated, evaluated.total_loss
+        inputs, targets, meta = data
+        return self.input_gradient.add_to(
+            tape,
+            inputs,
+            self.root.non_trainable_variables,
+            first_pass=lambda: self._evaluate(data, training=True),
+            loss_of=lambda moved: self._loss_alone((moved, targets, meta)),
+        )
+
+    def _loss_alone(self, data: Any) -> tf.Tensor:
+        """Return the total loss of a batch; no metric changes, and layers show nothing."""
+        inputs, targets, _ = data
+        model = self.root.model
+        targets = self.root.pre_proc_targets(inputs, {**targets, **self._clock(inputs)})
+        outputs = self.root.train(inputs, targets, training=True)
+        final_targets = model.post_proc_targets(inputs, targets, outputs)
+        return self._total(batch_losses(model, inputs, final_targets, outputs))
+
+    def _total(self, losses: BatchLosses) -> tf.Tensor:
+        return tf.add_n([losses.weighted, *(tf.cast(x, tf.float32) for x in self.root.losses)])
+
     def _evaluate(self, data: Any, *, training: bool) -> EvaluatedBatch:
         """Run graph, losses and metrics; the metrics are updated by being called."""
         inputs, targets, _ = data
@@ -141,7 +171,7 @@ class TrainingModel(keras.Model):
             targets = self.root.pre_proc_targets(inputs, {**targets, **self._clock(inputs)})
             outputs = self.root.train(inputs, targets, training=training)
             losses = losses_and_metrics(model, inputs, targets, outputs)
-        total = tf.add_n([losses.weighted, *(tf.cast(x, tf.float32) for x in self.root.losses)])
+        total = self._total(losses)
         # A loss called `loss` takes the place of the total of that name.
         named = {KERAS_LOSS: total, TOTAL_LOSS: losses.weighted, **losses.means}
         return EvaluatedBatch(inputs, targets, outputs, named, total)

@@ -10,6 +10,7 @@ import tensorflow as tf
 from tfaip.data.pipeline.definitions import PipelineMode
 from tfaip.data.specs import as_spec
 from tfaip.errors import UsageError
+from tfaip.model.input_gradient import InputGradientPenalty
 from tfaip.model.training_model import TrainingModel
 from tfaip.scenario.export import SavedGraph
 from tfaip.scenario.freezing import check_something_trains, freeze
@@ -26,9 +27,9 @@ _LARGEST_DIFFERENCE = 1e-4  # of a saved and loaded model, relative to the large
 
 def traced_training_model(scenario: "ScenarioBase", no_train_scope: str | None) -> TrainingModel:
     """Return the model that trains the scenario's graph, traced symbolically; no data are opened."""
-    if scenario.params.use_input_gradient_regularization:
-        check_input_gradient(scenario.data)
+    penalty = input_gradient_penalty(scenario)
     model = TrainingModel(scenario.root_graph)
+    model.input_gradient = penalty
     model.trace_graph(batch_specs(scenario.data))
     if freeze(scenario.root_graph, no_train_scope):
         check_something_trains(scenario.root_graph, f"--trainer.no_train_scope {no_train_scope}")
@@ -108,20 +109,43 @@ def batch_specs(data: "DataBase") -> tuple[Any, Any, Any]:
     return tuple(_batched(part) for part in parts)  # type: ignore[return-value]
 
 
-def check_input_gradient(data: "DataBase") -> None:
-    """Refuse input-gradient regularisation of an input that is unknown or no float."""
+def input_gradient_penalty(scenario: "ScenarioBase") -> InputGradientPenalty | None:
+    """Return the penalty of input-gradient regularisation; `None` if it is not wanted."""
+    params = scenario.params
+    if not params.use_input_gradient_regularization:
+        return None
+    return InputGradientPenalty(
+        key=check_input_gradient(scenario.data),
+        h=params.input_gradient_regularization_h,
+        weight=params.input_gradient_regularization_lambda,
+    )
+
+
+def check_input_gradient(data: "DataBase") -> str:
+    """Return the key of the input whose gradient is regularised; it must be there and a float."""
     key = data.input_tensor_key_for_regularization()
     if key is None:
-        raise ValueError(
+        raise UsageError(
             "`--scenario.use_input_gradient_regularization True` needs to know the input: override "
             "`input_tensor_key_for_regularization` of the data and return its key."
         )
-    dtype = as_spec(data.input_layer_specs()[key]).dtype
+    specs = data.input_layer_specs()
+    if key not in specs:
+        raise UsageError(
+            f"`input_tensor_key_for_regularization` of the data returns `{key}`, but the inputs are "
+            f"{sorted(specs)}. Return one of them."
+        )
+    dtype = as_spec(specs[key]).dtype
     if not tf.as_dtype(dtype).is_floating:
-        raise TypeError(
+        raise InputTypeError(
             f"The input `{key}` for input-gradient regularisation must be a float, got {dtype}. "
             "Return the key of a float input from `input_tensor_key_for_regularization`."
         )
+    return key
+
+
+class InputTypeError(UsageError, TypeError):
+    """An input that is to be regularised is no float."""
 
 
 def _batched(specs: dict[str, Any]) -> dict[str, tf.TensorSpec]:

@@ -11,6 +11,7 @@ from tfaip.data.databaseparams import DataBaseParams
 from tfaip.errors import UsageError
 from tfaip.evaluator.params import EvaluatorParams
 from tfaip.model.modelbaseparams import ModelBaseParams
+from tfaip.params.checks import check_number
 from tfaip.params.generics import bind_fields, type_argument
 from tfaip.version import __version__
 
@@ -84,7 +85,10 @@ class ScenarioBaseParams(Generic[TDataParams, TModelParams]):
         bind_fields(cls, {"data": TDataParams, "model": TModelParams})
 
     def __post_init__(self) -> None:
-        """Do nothing; subclasses share values between their parts here."""
+        """Refuse what is out of range; subclasses may also share values between their parts here."""
+        step_width, weight = self.input_gradient_regularization_h, self.input_gradient_regularization_lambda
+        check_number("--scenario.input_gradient_regularization_h", step_width, more_than=0)
+        check_number("--scenario.input_gradient_regularization_lambda", weight, at_least=0)
 
     @classmethod
     def data_cls(cls) -> Type[TDataParams]:

@@ -409,7 +409,6 @@ def _refuse_what_is_missing(params: TrainerParams) -> None:
     """Refuse switches that exist in parameter files but that this development version does not act on."""
     missing = {
         "--warmstart.model": params.warmstart.model is not None,
-        "--scenario.use_input_gradient_regularization": params.scenario.use_input_gradient_regularization,
         "--device.dist_strategy": params.device.dist_strategy != DistributionStrategy.DEFAULT,
     }
     for flag, is_wanted in missing.items():
