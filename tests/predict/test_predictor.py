@@ -196,7 +196,7 @@ def test_ready_batches_are_predicted_without_processing():
     batch = {"x": np.ones((2, 3), "float32")}, {"meta": [[b'{"id": 1}'], [b'{"id": 2}']]}
     dataset = tf.data.Dataset.from_tensors(batch)
 
-    for batches in (dataset, [(batch[0], {"meta": np.array(batch[1]["meta"], object)})]):
+    for batches in (dataset, list(dataset), [(batch[0], {"meta": np.array(batch[1]["meta"], object)})]):
         samples = list(predictor.predict_dataset(batches))
 
         assert [(s.outputs["y"].tolist(), s.meta) for s in samples] == [
@@ -214,8 +214,15 @@ def test_ready_batches_may_have_targets():
 
 
 def test_a_wrong_batch_is_described():
-    with pytest.raises(DataError, match=r"must be a tuple of dicts, \(inputs, meta\) .*, got dict"):
-        list(toy_predictor().predict_dataset([{"x": np.ones((1, 3))}]))
+    x = np.ones((1, 3))
+    expected = r"must be a tuple of dicts, \(inputs, meta\) .*, got "
+    for batch, got in (
+        ({"x": x}, "dict"),
+        (({"x": x},), r"tuple of \(dict\)"),
+        ((x, x), "tuple of .ndarray"),
+    ):
+        with pytest.raises(DataError, match=expected + got):
+            list(toy_predictor().predict_dataset([batch]))
 
 
 def test_a_pipeline_is_predicted():

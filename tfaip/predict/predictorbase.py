@@ -3,7 +3,7 @@
 import copy
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -289,12 +289,17 @@ class PredictorBase(ABC):
 
 def _parts_by_name(batch: Any) -> dict[str, dict[str, Any]]:
     names = {2: ("inputs", "meta"), 3: ("inputs", "targets", "meta")}
-    if not isinstance(batch, tuple | list) or len(batch) not in names:
+    parts: Sequence[Any] = batch if isinstance(batch, tuple | list) else ()
+    if len(parts) not in names or not all(isinstance(part, Mapping) for part in parts):
+        got = ", ".join(type(part).__name__ for part in parts)
         raise DataError(
-            f"A batch must be a tuple of dicts, (inputs, meta) or (inputs, targets, meta), got "
-            f"{type(batch).__name__}{f' of {len(batch)}' if isinstance(batch, tuple | list) else ''}."
+            "A batch must be a tuple of dicts, (inputs, meta) or (inputs, targets, meta), got "
+            f"{type(batch).__name__}{f' of ({got})' if parts else ''}."
         )
-    return dict(zip(names[len(batch)], batch, strict=True))
+    return {
+        name: {key: np.asarray(value) for key, value in part.items()}
+        for name, part in zip(names[len(parts)], parts, strict=True)
+    }
 
 
 def _summary(value: Any) -> str:
