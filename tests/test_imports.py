@@ -70,12 +70,15 @@ HEAVY = [
     "tfaip.trainer.callbacks.*",
     "tfaip.trainer.optimizer.*",
     "tfaip.trainer.scheduler.*",
+    "tfaip.trainer.user_callbacks",
     "tfaip.trainer.warmstart.keras_files",
     "tfaip.trainer.warmstart.sources",
     "tfaip.trainer.warmstart.target",
     "tfaip.trainer.warmstart.tensor_bundles",
     "tfaip.trainer.warmstart.warmstarter",
+    "tfaip.testing.training",
     "tfaip.util.random",
+    "tfaip.util.testing.training",
     "tfaip.util.tftyping",
 ]
 # What is light in these rooms too, because `--help` needs it.

@@ -25,6 +25,7 @@ tfaip.trainer.callbacks.tensor_board_callback: TensorBoardCallback
 tfaip.trainer.callbacks.train_params_logger: TrainerCheckpointsCallback
 tfaip.trainer.warmstart.warmstarter: WarmStarter TWSP
 tfaip.util.random: set_global_random_seed
+tfaip.util.testing.training: AdditionalTrainerArgs lav_test_case resume_training single_train_iter
 tfaip.util.tftyping: AnyTensor
 """
 
@@ -63,6 +64,9 @@ tfaip.scenario.listfile.listfilescenario: ListFileScenario
 tfaip.scenario.listfile.params: ListsFileGeneratorParams ListFileTrainerPipelineParams
 tfaip.scenario.scenariobase: ScenarioBase TScenarioParams TTrainerPipelineParams import_scenario
 tfaip.scenario.scenariobaseparams: ScenarioBaseParams NetConfigParamsBase
+tfaip.scripts.evaluate: main run parse_args
+tfaip.scripts.lav: main run parse_args
+tfaip.scripts.lav_multi: main run parse_args
 tfaip.scripts.predict: main run parse_args
 tfaip.scripts.resume_training: main
 tfaip.scripts.train: main run parse_args
@@ -89,21 +93,17 @@ tfaip.util.logging: logger WriteToLogFile ParseLogFile FORMAT formatter TFAIP_LO
 tfaip.util.multiprocessing.parallelmap: parallel_map tqdm_wrapper
 tfaip.util.packbits: packbits packsize unpackbits
 tfaip.util.profiling: MeasureTime ProfileScope enable_profiling format_profiling print_profiling profile
+tfaip.util.testing.setup: setup_test_init
+tfaip.util.testing.workdir: call_in_root workdir_path workdir_path_with_path
 tfaip.util.tfaipargparse: TFAIPArgumentParser TFAIPDataClassArgumentParser post_init
 tfaip.util.typing: AnyNumpy
 """
 
 # Paths whose code is still to come, with the room that will hold it. A path leaves this list when it works.
 LATER = {
-    "tfaip.scripts.evaluate": "scripts",
     "tfaip.scripts.experimenter": "scripts",
-    "tfaip.scripts.lav": "scripts",
-    "tfaip.scripts.lav_multi": "scripts",
     "tfaip.util.multiprocessing.data.parallel_generator": "workers",
     "tfaip.util.multiprocessing.data.worker": "workers",
-    "tfaip.util.testing.setup": "testing",
-    "tfaip.util.testing.training": "testing",
-    "tfaip.util.testing.workdir": "testing",
 }
 
 

@@ -1,0 +1,1 @@
+"""Tests that every scenario should pass, for authors of scenarios to call in tests of their own."""
