@@ -14,6 +14,7 @@ from tfaip.evaluator.evaluator import EvaluatorBase
 from tfaip.evaluator.params import EvaluatorParams
 from tfaip.lav.callbacks.lav_callback import LAVCallback
 from tfaip.lav.params import LAVParams
+from tfaip.predict.multimodelpredictor import MultiModelPredictor, MultiModelVoter
 
 # pyright: reportAttributeAccessIssue=false, reportIncompatibleMethodOverride=false
 
@@ -32,12 +33,29 @@ class ToyEvaluator(EvaluatorBase[EvaluatorParams]):
         return {"eval_acc": self.right / self.number}
 
 
+class Voter(MultiModelVoter):
+    """The side with the larger sum of logits."""
+
+    def vote(self, sample):
+        logits = sum(outputs["logits"] for outputs in sample.outputs)
+        return sample.new_outputs({"side": logits.argmax(), "logits": logits})
+
+
+class VotingPredictor(MultiModelPredictor):
+    def create_voter(self, data_params):
+        return Voter()
+
+
 class EvaluatedToy(ToyScenario):
-    """The toy with an evaluator."""
+    """The toy with an evaluator, whose models vote."""
 
     @classmethod
     def evaluator_cls(cls):
         return ToyEvaluator
+
+    @classmethod
+    def multi_predictor_cls(cls):
+        return VotingPredictor
 
 
 class Records(LAVCallback):

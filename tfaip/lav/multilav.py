@@ -92,7 +92,7 @@ class MultiLAV:
             callbacks: See each sample and each result.
             run_eagerly: Run line by line; exported graphs stay as they are.
         """
-        self._predictor_params.run_eagerly = run_eagerly
+        self._predictor_params.run_eagerly |= run_eagerly
         scenario_cls, params = self.scenario_cls, self._scenario_params
         predictor = scenario_cls.create_multi_predictor(list(self._params.model_path), self._predictor_params)
         evaluator = scenario_cls.create_evaluator(

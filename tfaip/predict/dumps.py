@@ -212,11 +212,11 @@ class EvalDataset:
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         """Return what the sample at `index` holds, by name."""
-        return _by_name(self.sample(index))
+        return by_name(self.sample(index))
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Yield what each sample holds, by name."""
-        return map(_by_name, self.samples())
+        return map(by_name, self.samples())
 
     def sample(self, index: int) -> Sample:
         """Return the sample at `index`; a negative one counts from the end."""
@@ -296,7 +296,8 @@ def _check_kind(path: Path) -> None:
             raise StorageError(f"`{path}` is no dump: it does not start as one.")
 
 
-def _by_name(sample: Sample) -> dict[str, Any]:
+def by_name(sample: Sample) -> dict[str, Any]:
+    """Return what a sample holds, by short and by full names."""
     named: dict[str, Any] = {"meta": sample.meta}
     for part in PARTS:
         content = getattr(sample, part)
