@@ -289,7 +289,7 @@ class PredictorBase(ABC):
 
 def _parts_by_name(batch: Any) -> dict[str, dict[str, Any]]:
     names = {2: ("inputs", "meta"), 3: ("inputs", "targets", "meta")}
-    parts: Sequence[Any] = batch if isinstance(batch, tuple | list) else ()
+    parts = list(batch) if isinstance(batch, tuple | list) else []
     if len(parts) not in names or not all(isinstance(part, Mapping) for part in parts):
         got = ", ".join(type(part).__name__ for part in parts)
         raise DataError(
