@@ -117,7 +117,7 @@ def test_an_item_has_short_names_and_full_ones(tmp_path):
 def test_a_dump_is_a_sequence(tmp_path):
     dump = write(tmp_path / "d", [sample(i) for i in range(4)])
 
-    assert dump[-1]["class"] == 3
+    assert dump[-1]["class"] == dump[np.int64(3)]["class"] == 3
     assert [item["class"] for item in dump] == [0, 1, 2, 3]
     assert [s.meta["id"] for s in dump.samples()] == [0, 1, 2, 3]
     with pytest.raises(IndexError, match="no sample 4"):

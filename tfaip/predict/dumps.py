@@ -10,6 +10,7 @@ The file is an SQLite data base (https://sqlite.org/fileformat2.html) with these
 
 import contextlib
 import json
+import operator
 import os
 import sqlite3
 from collections import defaultdict
@@ -220,7 +221,8 @@ class EvalDataset:
 
     def sample(self, index: int) -> Sample:
         """Return the sample at `index`; a negative one counts from the end."""
-        number = index + len(self) if index < 0 else index
+        number = operator.index(index)  # SQLite takes an integer of NumPy for a blob
+        number += len(self) if number < 0 else 0
         if not 0 <= number < len(self):
             raise IndexError(f"There is no sample {index} in `{self.path}`, which has {len(self)}.")
         with self._reported():
