@@ -3,6 +3,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from tests.lav.toys import EvaluatedToy, ShortParams
 from tests.toy.params import ToyGeneratorParams
 from tfaip.data.pipeline.definitions import PipelineMode
 from tfaip.errors import UsageError
+from tfaip.lav.lav import LAV
 from tfaip.predict.dumps import EvalDataset
 from tfaip.scripts import evaluate, lav, lav_multi
 from tfaip.trainer.trainer import Trainer
@@ -202,6 +204,22 @@ def test_the_result_is_printed_as_json_and_stored(run_dir, capsys):
     printed = json_in(capsys.readouterr().out)
     assert printed == {"num_samples": 17, **result}
     assert json.loads((run_dir / "best" / "lav_results.json").read_text()) == printed
+
+
+def test_a_scenario_may_give_several_results(run_dir, monkeypatch, capsys):
+    class InParts(LAV):
+        def run(self, generator_params, *args, **kwargs):
+            (params,) = generator_params
+            yield from super().run([params, replace(params, number=5)], *args, **kwargs)
+
+    monkeypatch.setattr(EvaluatedToy, "lav_cls", classmethod(lambda cls: InParts))
+
+    result = validate("--export_dir", run_dir / "best")
+
+    printed = capsys.readouterr().out
+    both = json.loads(printed[printed.index("[") : printed.index("|")])
+    assert [part["num_samples"] for part in both] == [17, 5]
+    assert both[0]["acc"] == result["acc"]
 
 
 def test_a_dump_evaluates_to_the_same(run_dir, tmp_path, capsys):

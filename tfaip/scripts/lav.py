@@ -58,7 +58,7 @@ def parse_args(
 def main(
     args: "Namespace", scenario_meta: "type[ScenarioBase]", scenario_params: "ScenarioBaseParams"
 ) -> "LAVResult":
-    """Validate, print the results, and return them.
+    """Validate, print the results, and return them; of several lists, those of all together.
 
     Args:
         args: What `parse_args` returned.
@@ -75,14 +75,16 @@ def main(
 
         lav = scenario_meta.create_lav(args.lav, scenario_params)
         dump = [DumpResultsCallback(args.dump, with_losses=args.dump_losses)] if args.dump else []
-        (result,) = lav.run(
-            [args.data],
-            run_eagerly=args.run_eagerly,
-            instantiate_graph=args.instantiate_graph,
-            callbacks=[*dump],
+        results = list(
+            lav.run(
+                [args.data],
+                run_eagerly=args.run_eagerly,
+                instantiate_graph=args.instantiate_graph,
+                callbacks=[*dump],
+            )
         )
-    validation.print_results([result], lav.benchmark_results)
-    return result
+    validation.print_results(results, lav.benchmark_results)
+    return results[0]
 
 
 def run() -> None:

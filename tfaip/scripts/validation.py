@@ -93,11 +93,11 @@ def default_lav_params(
     return params
 
 
-def print_results(results: "Iterable[LAVResult]", benchmark: "BenchmarkResults") -> None:
-    """Print the version, the result of each data set as JSON, and how fast it was."""
+def print_results(results: "Sequence[LAVResult]", benchmark: "BenchmarkResults") -> None:
+    """Print the version, the result as JSON, that of several data sets as an array, and how fast it was."""
     _print(f"tfaip {__version__}")
-    for result in results:
-        _print(result.to_json())
+    texts = [result.to_json() for result in results]
+    _print(texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]")
     benchmark.pretty_print(_print)
 
 
