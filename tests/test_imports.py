@@ -71,6 +71,7 @@ HEAVY = [
     "tfaip.trainer.optimizer.*",
     "tfaip.trainer.scheduler.*",
     "tfaip.trainer.user_callbacks",
+    "tfaip.trainer.user_callbacks",
     "tfaip.trainer.warmstart.keras_files",
     "tfaip.trainer.warmstart.sources",
     "tfaip.trainer.warmstart.target",

@@ -39,3 +39,11 @@ class UntrustedError(TfaipError):
     """A file names code that is not on the list of what may be loaded."""
 
     exit_code = 6
+
+
+class EarlyStopping(Exception):
+    """No error: ends a training well, with its exports, when a callback or a policy raises it.
+
+    The text is the reason, for the log. Raised while an epoch runs, it ends the training after that epoch, so
+    that a checkpoint is never cut in half; raised at the start of an epoch, that epoch is not trained.
+    """

@@ -1,12 +1,14 @@
 """The loop over epochs, steps and validations, and the callbacks it calls."""
 
-from collections.abc import Iterable, Sequence
+import contextlib
+import logging
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 
-from tfaip.errors import NonFiniteError
+from tfaip.errors import EarlyStopping, NonFiniteError
 from tfaip.model.step_functions import CallSize
 from tfaip.model.step_guard import name_samples
 
@@ -15,11 +17,19 @@ if TYPE_CHECKING:
 
 Logs = dict[str, Any]
 
+logger = logging.getLogger(__name__)
+
 
 class Callbacks:
     """Keras callbacks in order; all of one event share one dict of logs, which they may change.
 
     What a callback adds or removes is seen by the later ones, by `on_train_end`, and in the returned logs.
+    Each may raise `EarlyStopping`. Beyond those of Keras there are, if a callback has them,
+    `on_exception(error)`, and `steps_until_due(done)`: after how many more steps of the epoch
+    `on_train_batch_end` must come.
+
+    Attributes:
+        is_stopping: Whether the training ends after this epoch.
     """
 
     def __init__(
@@ -28,7 +38,8 @@ class Callbacks:
         model: "TrainingModel",
         params: dict[str, Any],
     ):
-        self._callbacks = list(callbacks)
+        self.is_stopping = False
+        self._callbacks: list[Any] = list(callbacks)
         for callback in self._callbacks:
             callback.set_model(model)
             callback.set_params(params)
@@ -39,7 +50,28 @@ class Callbacks:
     def call(self, event: str, *args: Any) -> None:
         """Call the method named `event` of each callback."""
         for callback in self._callbacks:
-            getattr(callback, event)(*args)
+            try:
+                getattr(callback, event)(*args)
+            except EarlyStopping as reason:
+                who = getattr(callback, "title", type(callback).__name__)
+                logger.info("Training stops early: %s: %s", who, reason)
+                self.is_stopping = True
+
+    def steps_until_due(self, done: int, remaining: int) -> int:
+        """Return how many of the `remaining` steps may run before a callback wants to see the progress."""
+        due = [c.steps_until_due(done) for c in self._callbacks if hasattr(c, "steps_until_due")]
+        return min([remaining, *(max(1, steps) for steps in due)])
+
+    @contextlib.contextmanager
+    def told_of_errors(self) -> Iterator[None]:
+        """Tell the callbacks of an error that leaves the block."""
+        try:
+            yield
+        except BaseException as error:
+            for callback in self._callbacks:
+                if hasattr(callback, "on_exception"):
+                    callback.on_exception(error)
+            raise
 
 
 def fit(
@@ -76,15 +108,19 @@ def fit(
     model.stop_training = False
     chain.call("on_train_begin", {})
     iterator = iter(batches)
-    for epoch in range(initial_epoch, epochs):
-        chain.call("on_epoch_begin", epoch, {})
-        logs = _train_epoch(model, iterator, epoch, steps_per_epoch, size, chain)
-        if validation is not None and validation_freq > 0 and (epoch + 1) % validation_freq == 0:
-            val_logs = evaluate(model, validation, chain, steps_per_execution)
-            logs.update({f"val_{name}": value for name, value in val_logs.items()})
-        chain.call("on_epoch_end", epoch, logs)
-        if model.stop_training:
-            break
+    with chain.told_of_errors():
+        for epoch in range(initial_epoch, epochs):
+            chain.call("on_epoch_begin", epoch, {})
+            if chain.is_stopping:
+                break
+            logs = _train_epoch(model, iterator, epoch, steps_per_epoch, size, chain)
+            if validation is not None and validation_freq > 0 and (epoch + 1) % validation_freq == 0:
+                val_logs = evaluate(model, validation, chain, steps_per_execution)
+                logs.update({f"val_{name}": value for name, value in val_logs.items()})
+            model.stop_training = model.stop_training or chain.is_stopping  # known at the end of the epoch
+            chain.call("on_epoch_end", epoch, logs)
+            if model.stop_training or chain.is_stopping:
+                break
     chain.call("on_train_end", logs)
     return logs
 
@@ -96,7 +132,7 @@ def _train_epoch(
     logs: Logs = {}
     done = 0
     while done < steps and not model.stop_training:
-        n = size.next(steps - done)
+        n = size.next(chain.steps_until_due(done, steps - done))
         chain.call("on_train_batch_begin", done, {})
         trained = model.run_train_steps(iterator, n)
         size.done(trained.done)

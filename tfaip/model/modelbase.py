@@ -11,6 +11,7 @@ from tfaip.errors import UsageError
 from tfaip.model.graphbase import RootGraph
 from tfaip.model.layerbase import TFAIPLayerBase
 from tfaip.model.modelbaseparams import ModelBaseParams
+from tfaip.model.named_values import NamedValues
 from tfaip.params.generics import type_argument
 
 AnyTensor = tf.Tensor | tf.Variable | keras.KerasTensor | keras.Variable
@@ -60,6 +61,7 @@ class ModelBase(Generic[TMP]):
             )
         self._params = params
         self.metrics: List[keras.metrics.Metric] = []
+        self.values = NamedValues()
 
     @property
     def params(self) -> TMP:
@@ -109,6 +111,18 @@ class ModelBase(Generic[TMP]):
     def post_proc_targets(self, inputs: Tensors, targets: Tensors, outputs: Tensors) -> Tensors:
         """Return the targets for the losses and metrics once the outputs exist."""
         return targets
+
+    def value(self, name: str, default: float) -> Any:
+        """Return a number that a policy of the training may change, for use in `_loss` and `_loss_weights`.
+
+        Args:
+            name: The name of the policy.
+            default: The number if there is no such policy, and outside of a training.
+
+        Returns:
+            A scalar float32 tensor, or `default`.
+        """
+        return self.values.read(name, default)
 
     # ---- what the framework calls
 

@@ -26,6 +26,7 @@ from tfaip.model.metric_books import (
     trace,
 )
 from tfaip.model.modelbase import Tensors
+from tfaip.model.named_values import NamedValues
 from tfaip.model.step_functions import TrainedSteps, test_steps_function, train_steps_function
 from tfaip.model.step_guard import StepGuard
 from tfaip.model.tensorboardwriter import TensorboardWriterInterface
@@ -54,6 +55,7 @@ class TrainingModel(keras.Model):
     def __init__(self, root: RootGraph, name: str = "training"):
         super().__init__(name=name)
         self.root = root
+        self.values: NamedValues = root.model.values
         self.steps_per_epoch = 1
         self.weight_average: WeightAverage | None = None
         self.accumulation: GradientAccumulation | None = None
@@ -224,6 +226,7 @@ class TrainingModel(keras.Model):
                 eager=self.run_eagerly,
                 jit_compile=self.jit_compile,
             )
+        self.values.prepare(n)
         return self._train_steps(iterator, n)
 
     def run_test_steps(self, iterator: Any, n: int) -> tuple[int, dict[str, Any]]:

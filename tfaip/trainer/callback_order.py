@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import keras
 
 from tfaip.data.pipeline.definitions import PipelineMode
+from tfaip.trainer.callback_states import has_state
 from tfaip.trainer.callbacks.benchmark_callback import BenchmarkCallback
 from tfaip.trainer.callbacks.earlystopping.callback import EarlyStoppingCallback
 from tfaip.trainer.callbacks.ema_callback import EMACallback
@@ -17,6 +18,7 @@ from tfaip.trainer.callbacks.progbar import TFAIPProgbarLogger
 from tfaip.trainer.callbacks.schedule_callback import ScheduleCallback
 from tfaip.trainer.callbacks.tensor_board_callback import TensorBoardCallback
 from tfaip.trainer.scheduler.learningrate import LearningRateSchedule
+from tfaip.trainer.user_callbacks import as_callbacks, create_callbacks, policy_callbacks
 
 if TYPE_CHECKING:
     from tfaip.trainer.trainer import Trainer
@@ -25,8 +27,12 @@ Callback = keras.callbacks.Callback
 
 
 def callbacks_in_order(trainer: "Trainer", further: Sequence[Callback]) -> list[Callback]:
-    """Return the callbacks of a training; `further` ones of the user come last and see everything."""
+    """Return the callbacks of a training; `further` ones of the user come last and see everything.
+
+    Those that have a state, policies among them, come before the checkpoint that holds it.
+    """
     params = trainer.params
+    users = [*create_callbacks(params.callbacks), *as_callbacks(further)]
     # First: takes values out of the shared logs, so nobody else meets them.
     extract = ExtractLogsCallback()
     callbacks: list[Callback] = [extract]
@@ -42,11 +48,14 @@ def callbacks_in_order(trainer: "Trainer", further: Sequence[Callback]) -> list[
     # After the average: what is exported as best is what was validated.
     callbacks.append(EarlyStoppingCallback(trainer.scenario, params))
     callbacks += _schedules(trainer)
+    # Before the checkpoint, which holds their states, and in which the epoch is saved that they end.
+    callbacks += _policies(trainer)
+    callbacks += [callback for callback in users if has_state(callback)]
     # After the decisions: the checkpoint becomes visible together with what was decided.
     callbacks.append(trainer.create_train_params_logger_callback(store_weights=False, store_params=True))
     callbacks += _tensorboard(trainer, extract)
     callbacks.append(LoggerCallback())
-    return [*callbacks, *further]
+    return [*callbacks, *(callback for callback in users if not has_state(callback))]
 
 
 def _progress(trainer: "Trainer") -> list[Callback]:
@@ -81,6 +90,10 @@ def _schedules(trainer: "Trainer") -> list[Callback]:
     counting = LearningRateSchedule.epoch_finished
     following = [s for s in trainer.schedules.values() if type(s).epoch_finished is not counting]
     return [ScheduleCallback(following)] if following else []
+
+
+def _policies(trainer: "Trainer") -> list[Callback]:
+    return policy_callbacks(trainer.params.policies, trainer.scenario.model.values.asked)
 
 
 def _tensorboard(trainer: "Trainer", extract: ExtractLogsCallback) -> list[Callback]:

@@ -16,6 +16,7 @@ from tfaip.trainer.callbacks.earlystopping.params import EarlyStoppingParams
 from tfaip.trainer.optimizer import DEFAULT_OPTIMIZERS, AdamOptimizer
 from tfaip.trainer.optimizer.optimizers import OptimizerParams
 from tfaip.trainer.optimizer.part_params import PartOptimizerParams
+from tfaip.trainer.policies import DEFAULT_POLICIES, PolicyParams
 from tfaip.trainer.scheduler import DEFAULT_SCHEDULES, ExponentialDecayParams
 from tfaip.trainer.scheduler.learningrate_params import LearningRateParams
 from tfaip.trainer.warmstart.warmstart_params import WarmStartParams
@@ -318,6 +319,19 @@ class TrainerParams(Generic[TScenarioParams, TTrainerPipelineParams]):
         default_factory=TrainerPipelineParamsBase,
         metadata=pai_meta(help="The training and validation samples."),
     )  # type: ignore[assignment]
+    policies: List[PolicyParams] = field(
+        default_factory=list,
+        metadata=pai_meta(
+            choices=DEFAULT_POLICIES,
+            help="What follows the training: values that losses read by name, and reasons to stop.",
+        ),
+    )
+    callbacks: List[str] = field(
+        default_factory=list,
+        metadata=pai_meta(
+            help="module:Class of Keras callbacks and policies of your own, created without arguments."
+        ),
+    )
     preload_data: bool = field(
         default=False,
         metadata=pai_meta(help="Read and process all samples once, and keep them in memory."),

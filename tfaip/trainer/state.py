@@ -39,12 +39,14 @@ class TrainerState:
         best: The best model so far.
         position: Where the next training batch starts in the input pipeline.
         schedules: By the name of a learning-rate schedule, what it knows beyond the number of epochs.
+        callbacks: The states of callbacks and policies that have one, see `callback_states`.
     """
 
     epoch: int = 0
     best: BestState = field(default_factory=BestState)
     position: StreamPosition = field(default_factory=StreamPosition)
     schedules: dict[str, dict[str, Any]] = field(default_factory=dict)
+    callbacks: dict[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for a JSON file."""
@@ -53,6 +55,7 @@ class TrainerState:
             "best": asdict(self.best),
             "position": self.position.to_dict(),
             "schedules": self.schedules,
+            "callbacks": self.callbacks,
         }
 
     @classmethod
@@ -63,4 +66,5 @@ class TrainerState:
             best=BestState(**content["best"]),
             position=StreamPosition.from_dict(content["position"]),
             schedules=content.get("schedules", {}),
+            callbacks=content.get("callbacks", {}),
         )

@@ -21,6 +21,7 @@ from tfaip.params.generics import type_argument
 from tfaip.scenario import params_files
 from tfaip.trainer import checkpoints
 from tfaip.trainer.callback_order import callbacks_in_order
+from tfaip.trainer.callback_states import collect_states, restore_states
 from tfaip.trainer.callbacks.logger_callback import LoggerCallback
 from tfaip.trainer.callbacks.train_params_logger import TrainerCheckpointsCallback
 from tfaip.trainer.callbacks.validate_callback import ValidateCallback
@@ -146,6 +147,7 @@ class Trainer(Generic[TTrainerParams]):
         self._compile()
         self._restore_or_warmstart()
         self._callbacks = self.setup_callbacks(self._optimizer, callbacks)
+        restore_states(self._callbacks, self._state.callbacks)
         if self._params.current_epoch >= self._params.epochs:
             self._report_finished()
             return {}
@@ -368,6 +370,7 @@ class Trainer(Generic[TTrainerParams]):
             best=BestState.read(self._params.early_stopping),
             position=position,
             schedules={name: schedule.state() for name, schedule in self._schedules.items()},
+            callbacks=collect_states(self._callbacks),
         )
         return self._state
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfaip.trainer.callbacks.extract_logs import ExtractLogsCallback
 from tfaip.trainer.callbacks.validate_callback import VALIDATE_PREFIX
-from tfaip.trainer.optimizer.rates import current_rates
+from tfaip.trainer.optimizer.rates import current_rates, policy_values
 
 logger = logging.getLogger(__name__)
 
@@ -56,10 +56,12 @@ class TensorBoardCallback(keras.callbacks.Callback):
             self._reset = False
 
     def on_epoch_begin(self, epoch: int, logs: Optional[Dict[str, Any]] = None) -> None:
-        """Write the learning rates."""
+        """Write the learning rates, and the values of policies."""
         with self._writer(TRAIN).as_default():
             for name, rate in current_rates(self.model).items():
                 tf.summary.scalar(name, rate, step=epoch)
+            for name, value in policy_values(self.model).items():
+                tf.summary.scalar(name, value, step=epoch)
 
     def on_train_batch_begin(self, batch: int, logs: Optional[Dict[str, Any]] = None) -> None:
         """Start the profile when its first step comes."""
