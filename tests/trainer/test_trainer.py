@@ -20,7 +20,7 @@ from tfaip.trainer.trainer import Trainer
 TREE = [
     *("best", "best/net_config.json", "best/serve", "best/trainer_params.json"),
     *("export", "export/net_config.json", "export/scenario_params.json", "export/serve"),
-    *("train", "trainer_params.json", "validation"),
+    *("metrics.jsonl", "run_info.json", "train", "trainer_params.json", "validation"),
     *("variables", "variables/state.json"),
     *("variables/variables.data-00000-of-00001", "variables/variables.index"),
 ]

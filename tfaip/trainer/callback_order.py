@@ -13,6 +13,7 @@ from tfaip.trainer.callbacks.ema_callback import EMACallback
 from tfaip.trainer.callbacks.extract_logs import ExtractLogsCallback
 from tfaip.trainer.callbacks.lav_callback import LAVCallback
 from tfaip.trainer.callbacks.logger_callback import LoggerCallback
+from tfaip.trainer.callbacks.metrics_callback import MetricsCallback
 from tfaip.trainer.callbacks.print_evaluated_callback import PrintEvaluatedCallback
 from tfaip.trainer.callbacks.progbar import TFAIPProgbarLogger
 from tfaip.trainer.callbacks.schedule_callback import ScheduleCallback
@@ -51,6 +52,7 @@ def callbacks_in_order(trainer: "Trainer", further: Sequence[Callback]) -> list[
     # Before the checkpoint, which holds their states, and in which the epoch is saved that they end.
     callbacks += _policies(trainer)
     callbacks += [callback for callback in users if has_state(callback)]
+    callbacks += _metrics(trainer)
     # After the decisions: the checkpoint becomes visible together with what was decided.
     callbacks.append(trainer.create_train_params_logger_callback(store_weights=False, store_params=True))
     callbacks += _tensorboard(trainer, extract)
@@ -94,6 +96,13 @@ def _schedules(trainer: "Trainer") -> list[Callback]:
 
 def _policies(trainer: "Trainer") -> list[Callback]:
     return policy_callbacks(trainer.params.policies, trainer.scenario.model.values.asked)
+
+
+def _metrics(trainer: "Trainer") -> list[Callback]:
+    params = trainer.params
+    if params.output_dir is None:
+        return []
+    return [MetricsCallback(params.output_dir, trainer.steps_per_epoch, epochs_done=params.current_epoch)]
 
 
 def _tensorboard(trainer: "Trainer", extract: ExtractLogsCallback) -> list[Callback]:

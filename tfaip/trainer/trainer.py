@@ -30,6 +30,7 @@ from tfaip.trainer.optimizer.build import build_optimizer
 from tfaip.trainer.optimizer.grouped import innermost
 from tfaip.trainer.optimizer.schedule_free import ScheduleFreeAdamW, ScheduleFreeAverage
 from tfaip.trainer.params import TrainerParams, check_outputs
+from tfaip.trainer.run_info import write_run_info
 from tfaip.trainer.scheduler.learningrate import LearningRateSchedule
 from tfaip.trainer.seeds import set_global_random_seed
 from tfaip.trainer.state import BestState, TrainerState
@@ -152,6 +153,7 @@ class Trainer(Generic[TTrainerParams]):
             self._report_finished()
             return {}
         self._log_params()
+        self._write_run_info()
         logs = self.fit()
         self._export_final()
         return logs
@@ -323,6 +325,13 @@ class Trainer(Generic[TTrainerParams]):
 
     def _log_params(self) -> None:
         logger.info("Parameters of the training: %s", self._params.to_json(indent=2))  # type: ignore[attr-defined]
+
+    def _write_run_info(self) -> None:
+        if self._params.output_dir is None:
+            return
+        devices = [device.name for device in tf.config.get_visible_devices()]
+        folder = Path(self._params.output_dir)
+        write_run_info(folder, self._params, is_resumed=self._restore, devices=devices)
 
     @contextlib.contextmanager
     def _open_stream(self) -> Iterator[tf.data.Dataset]:
