@@ -66,6 +66,7 @@ HEAVY = [
     "tfaip.trainer.trainer",
     "tfaip.trainer.callback_order",
     "tfaip.trainer.checkpoints",
+    "tfaip.trainer.range_test",
     "tfaip.trainer.seeds",
     "tfaip.trainer.callbacks.*",
     "tfaip.trainer.optimizer.*",

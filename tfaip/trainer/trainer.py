@@ -141,12 +141,7 @@ class Trainer(Generic[TTrainerParams]):
             validate: Called after each epoch; the numbers it returns are logged as `val/<name>`.
         """
         self.validate_callbacks = [] if validate is None else [ValidateCallback(validate)]
-        self.setup_data()
-        self.setup_model()
-        self.setup_steps_per_epoch()
-        self._open_pipelines()
-        self._compile()
-        self._restore_or_warmstart()
+        self.prepare()
         self._callbacks = self.setup_callbacks(self._optimizer, callbacks)
         restore_states(self._callbacks, self._state.callbacks)
         if self._params.current_epoch >= self._params.epochs:
@@ -159,6 +154,15 @@ class Trainer(Generic[TTrainerParams]):
         return logs
 
     # ---- its chapters
+
+    def prepare(self) -> None:
+        """Do what comes before the first step: open the data, build the model, fetch its weights."""
+        self.setup_data()
+        self.setup_model()
+        self.setup_steps_per_epoch()
+        self._open_pipelines()
+        self._compile()
+        self._restore_or_warmstart()
 
     def setup_data(self) -> None:
         """Create the data; a second call does nothing."""

@@ -28,6 +28,19 @@ def build_optimizer(params: TrainerParams, names: Mapping[int, str] | None = Non
         params: The schedule's `epochs` and `steps_per_epoch` must be set.
         names: The names of variables, which patterns are for, by their ids.
     """
+    parts = _parts(params)
+    schedules = {part.name: part.schedule for part in parts}
+    if len(parts) > 1 or params.optimizer.group_rules():
+        return BuiltOptimizer(GroupedOptimizer(parts, names), schedules)
+    return BuiltOptimizer(create_optimizer(parts[0], clips_globally=True), schedules)
+
+
+def build_schedules(params: TrainerParams) -> Mapping[str, LearningRateSchedule]:
+    """Return the learning-rate schedules of a training by the names of their rates, the main one first."""
+    return {part.name: part.schedule for part in _parts(params)}
+
+
+def _parts(params: TrainerParams) -> list[Part]:
     parts = [Part(params.optimizer, _schedule(params, params.learning_rate))]
     for part in params.part_optimizers:
         part.check()
@@ -35,10 +48,7 @@ def build_optimizer(params: TrainerParams, names: Mapping[int, str] | None = Non
         part.learning_rate.steps_per_epoch = params.learning_rate.steps_per_epoch
         schedule = _schedule(params, part.learning_rate)
         parts.append(Part(part.optimizer, schedule, part.variables, f"lr/{part.variables}"))
-    schedules = {part.name: part.schedule for part in parts}
-    if len(parts) > 1 or params.optimizer.group_rules():
-        return BuiltOptimizer(GroupedOptimizer(parts, names), schedules)
-    return BuiltOptimizer(create_optimizer(parts[0], clips_globally=True), schedules)
+    return parts
 
 
 def _schedule(params: TrainerParams, learning_rate: LearningRateParams) -> LearningRateSchedule:
