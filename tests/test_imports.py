@@ -65,6 +65,7 @@ HEAVY = [
     "tfaip.lav.validated_samples",
     "tfaip.trainer.trainer",
     "tfaip.trainer.callback_order",
+    "tfaip.trainer.event_files",
     "tfaip.trainer.checkpoints",
     "tfaip.trainer.range_test",
     "tfaip.trainer.seeds",

@@ -1,5 +1,6 @@
 """Curves, and whatever layers and metrics show, for TensorBoard."""
 
+import contextlib
 import logging
 from pathlib import Path
 from typing import Any, Dict, Optional, Tuple
@@ -9,12 +10,12 @@ import tensorflow as tf
 
 from tfaip.trainer.callbacks.extract_logs import ExtractLogsCallback
 from tfaip.trainer.callbacks.validate_callback import VALIDATE_PREFIX
+from tfaip.trainer.event_files import EVENT_FILES, forget_later_events
 from tfaip.trainer.optimizer.rates import current_rates, policy_values
 
 logger = logging.getLogger(__name__)
 
 TRAIN, VALIDATION = "train", "validation"
-_EVENTS = "*/events.out.tfevents*"
 
 
 class TensorBoardCallback(keras.callbacks.Callback):
@@ -28,7 +29,7 @@ class TensorBoardCallback(keras.callbacks.Callback):
         steps_per_epoch: Steps of an epoch.
         extracted_logs_cb: Has taken out what only TensorBoard shows.
         reset: Delete the event files that are there: a new training, not a resumed one.
-        profile: First and last step of a profile; 0 for none.
+        profile: First and last step of a profile, counted from 0 in this run; 0 for none.
     """
 
     def __init__(
@@ -47,16 +48,23 @@ class TensorBoardCallback(keras.callbacks.Callback):
         self._reset = reset
         self._profile = _Profile(profile)
         self._writers: Dict[str, tf.summary.SummaryWriter] = {}
+        self._first_epoch: Optional[int] = None
 
     def on_train_begin(self, logs: Optional[Dict[str, Any]] = None) -> None:
         """Delete the events of a training that was here before, if this one is new."""
         if self._reset:
-            for file in Path(self.log_dir).glob(_EVENTS):
+            for file in Path(self.log_dir).glob(EVENT_FILES):
                 file.unlink()
             self._reset = False
+        self._first_epoch = None
 
     def on_epoch_begin(self, epoch: int, logs: Optional[Dict[str, Any]] = None) -> None:
         """Write the learning rates, and the values of policies."""
+        if self._first_epoch is None:
+            self._first_epoch = epoch
+            steps = epoch * self.steps_per_epoch
+            forget_later_events(Path(self.log_dir), epochs_done=epoch, steps_done=steps)
+        self._profile.offset = (epoch - self._first_epoch) * self.steps_per_epoch
         with self._writer(TRAIN).as_default():
             for name, rate in current_rates(self.model).items():
                 tf.summary.scalar(name, rate, step=epoch)
@@ -96,26 +104,51 @@ class TensorBoardCallback(keras.callbacks.Callback):
 
 
 class _Profile:
-    """A profile of some steps of the first epoch, for TensorBoard's profile plugin."""
+    """A profile of some steps, for TensorBoard's profile plugin.
+
+    Attributes:
+        offset: Steps of earlier epochs of this run.
+    """
 
     def __init__(self, steps: int | Tuple[int, int]):
         self._first, self._last = steps if isinstance(steps, tuple) else (steps, steps)
         self._state = "waiting" if self._last > 0 else "done"
+        self._step: Any = contextlib.nullcontext()
+        self.offset = 0
 
-    def before(self, step: int, log_dir: str) -> None:
+    def before(self, batch: int, log_dir: str) -> None:
+        step = self.offset + batch
         if self._state == "waiting" and step >= self._first:
             tf.profiler.experimental.start(str(log_dir))
             self._state = "running"
+        if self._state == "running":
+            # Marks the step, so that the overview page knows how long steps are.
+            self._step = tf.profiler.experimental.Trace("train", step_num=step, _r=1)
+            self._step.__enter__()
 
-    def after(self, step: int) -> None:
-        if self._state == "running" and step >= self._last:
-            self.stop()
+    def after(self, batch: int) -> None:
+        self._leave_step()
+        if self._state == "running" and self.offset + batch >= self._last:
+            self._write()
 
     def stop(self) -> None:
+        self._leave_step()
         if self._state == "running":
-            tf.profiler.experimental.stop()
-            logger.info("The profile is written; see it in TensorBoard with tensorboard-plugin-profile.")
+            self._write()
+        elif self._state == "waiting":
+            logger.warning(
+                "No profile was written: the training ended before step %d. Lower `--trainer.profile_steps`.",
+                self._first,
+            )
+
+    def _leave_step(self) -> None:
+        self._step.__exit__(None, None, None)
+        self._step = contextlib.nullcontext()
+
+    def _write(self) -> None:
+        tf.profiler.experimental.stop()
         self._state = "done"
+        logger.info("The profile is written. To see it: pip install xprof, then tensorboard --logdir RUN.")
 
 
 def _folder_of(name: str) -> Tuple[str, str]:
