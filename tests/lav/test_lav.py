@@ -1,5 +1,6 @@
 import json
 import logging
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -18,11 +19,15 @@ from tests.lav.toys import (
     validation_samples,
 )
 from tests.toy.model import ToyModel
+from tests.toy.params import ToyModelParams
 from tfaip.errors import DataError, UsageError
 from tfaip.lav.callbacks.dump_results import DumpResultsCallback
 from tfaip.lav.callbacks.lav_callback import LAVCallback
 from tfaip.lav.lav import LAV
+from tfaip.model.lav_model import LavModel
+from tfaip.model.modelbase import ModelBase
 from tfaip.predict.dumps import EvalDataset
+from tfaip.predict.exported_model import ExportedModel
 
 
 def test_the_export_reproduces_the_last_validation(trained):
@@ -314,6 +319,27 @@ def test_several_models_are_for_multi_lav(export_dir):
 def test_arguments_that_nobody_takes_are_refused(export_dir):
     with pytest.raises(TypeError, match=r"LAV.*'voice'.*static_lav_kwargs"):
         LAV(lav_params(export_dir), EvaluatedToy.default_params(), voice=1)
+
+
+def test_an_export_of_keras_2_is_validated():
+    class Zebra(ModelBase[ToyModelParams]):
+        def _loss(self, inputs, targets, outputs):
+            return {"distance": tf.cast(outputs["zebra"], tf.float32) - targets["y"]}
+
+    exported = ExportedModel(Path(__file__).parents[1] / "predict" / "written_by_keras_2")
+    specs = (
+        exported.input_specs,
+        {"y": tf.TensorSpec((None, 1), tf.float32)},
+        {"meta": tf.TensorSpec((None, 1), tf.string)},
+    )
+    model = LavModel(exported, Zebra(ToyModelParams()), specs)
+    inputs = {"img": np.ones((2, 4), "float32"), "length": np.array([[4], [5]], "int32")}
+
+    model.validate(
+        (inputs, {"y": np.array([[1.0], [2.0]], "float32")}, {"meta": np.full((2, 1), b"{}", object)})
+    )
+
+    assert model.results()["distance"] == pytest.approx(2.5)
 
 
 def test_validating_needs_no_target_that_only_training_has(export_dir, monkeypatch, caplog):

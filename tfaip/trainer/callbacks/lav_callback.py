@@ -57,11 +57,14 @@ class LAVCallback(keras.callbacks.Callback):
         """Run LAV if this epoch is one for it, and add the results to `logs`."""
         if not is_lav_epoch(epoch, self.trainer_params):
             return
+        generators = self.trainer_params.gen.lav_gen()
         if self._lav is None:
             self._lav = self._create_lav()
+            if not generators:
+                logger.warning("LAV has no data: `lav_gen` returned no data set, and there is no validation.")
         with self._paused():
             results = self._lav.run(
-                self.trainer_params.gen.lav_gen(),
+                generators,
                 keras_model=self.scenario.keras_predict_model,
                 run_eagerly=self.trainer_params.force_eager,
                 return_tensorboard_outputs=True,
