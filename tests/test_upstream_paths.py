@@ -68,6 +68,7 @@ tfaip.scripts.evaluate: main run parse_args
 tfaip.scripts.lav: main run parse_args
 tfaip.scripts.lav_multi: main run parse_args
 tfaip.scripts.predict: main run parse_args
+tfaip.scripts.benchmark_scenario_input_pipeline: main run parse_args
 tfaip.scripts.resume_training: main
 tfaip.scripts.train: main run parse_args
 tfaip.scripts.train_from_params: main
