@@ -17,7 +17,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, SupportsIndex
 
 import numpy as np
 
@@ -211,7 +211,7 @@ class EvalDataset:
         """Return the number of samples."""
         return self._number
 
-    def __getitem__(self, index: int) -> dict[str, Any]:
+    def __getitem__(self, index: SupportsIndex) -> dict[str, Any]:
         """Return what the sample at `index` holds, by name."""
         return by_name(self.sample(index))
 
@@ -219,7 +219,7 @@ class EvalDataset:
         """Yield what each sample holds, by name."""
         return map(by_name, self.samples())
 
-    def sample(self, index: int) -> Sample:
+    def sample(self, index: SupportsIndex) -> Sample:
         """Return the sample at `index`; a negative one counts from the end."""
         number = operator.index(index)  # SQLite takes an integer of NumPy for a blob
         number += len(self) if number < 0 else 0
