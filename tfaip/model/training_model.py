@@ -253,6 +253,18 @@ class TrainingModel(keras.Model):
         inputs, targets, outputs = self._evaluate_one(batch)
         return tuple(tf.nest.map_structure(np.asarray, x) for x in (inputs, targets, outputs, batch[2]))  # type: ignore[return-value]
 
+    def evaluate_alone(self, batch: Any) -> dict[str, Any]:
+        """Return the metrics of one batch, and leave those of the phase that runs as they are."""
+        variables = [variable for metric in self.metrics for variable in metric.variables]
+        variables.append(self._books.sample_count)
+        kept = [np.asarray(variable) for variable in variables]
+        self.reset_metrics()
+        self.evaluate_batch(batch)
+        logs = fit_loop.to_numbers(self.get_metrics_result())
+        for variable, value in zip(variables, kept, strict=True):
+            variable.assign(value)
+        return logs
+
     def fit(self, x: Iterable[Any], **kwargs: Any) -> fit_loop.Logs:  # type: ignore[override]
         """Train on the dataset `x`; see `fit_loop.fit` for the arguments and the returned logs."""
         return fit_loop.fit(self, x, **kwargs)

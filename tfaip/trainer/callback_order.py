@@ -11,6 +11,7 @@ from tfaip.trainer.callbacks.benchmark_callback import BenchmarkCallback
 from tfaip.trainer.callbacks.earlystopping.callback import EarlyStoppingCallback
 from tfaip.trainer.callbacks.ema_callback import EMACallback
 from tfaip.trainer.callbacks.extract_logs import ExtractLogsCallback
+from tfaip.trainer.callbacks.interval_callback import IntervalCallback
 from tfaip.trainer.callbacks.lav_callback import LAVCallback
 from tfaip.trainer.callbacks.logger_callback import LoggerCallback
 from tfaip.trainer.callbacks.metrics_callback import MetricsCallback
@@ -55,7 +56,8 @@ def callbacks_in_order(trainer: "Trainer", further: Sequence[Callback]) -> list[
     callbacks += _metrics(trainer)
     # After the decisions: the checkpoint becomes visible together with what was decided.
     callbacks.append(trainer.create_train_params_logger_callback(store_weights=False, store_params=True))
-    callbacks += _tensorboard(trainer, extract)
+    tensorboard = _tensorboard(trainer, extract)
+    callbacks += [*tensorboard, *_intervals(trainer, tensorboard)]
     callbacks.append(LoggerCallback())
     return [*callbacks, *(callback for callback in users if not has_state(callback))]
 
@@ -105,7 +107,23 @@ def _metrics(trainer: "Trainer") -> list[Callback]:
     return [MetricsCallback(params.output_dir, trainer.steps_per_epoch, epochs_done=params.current_epoch)]
 
 
-def _tensorboard(trainer: "Trainer", extract: ExtractLogsCallback) -> list[Callback]:
+def _intervals(trainer: "Trainer", tensorboard: Sequence[TensorBoardCallback]) -> list[Callback]:
+    every_n = trainer.params.log_every_n
+    if every_n < 1:
+        return []
+    pipeline = trainer.data.pipeline_by_mode(PipelineMode.EVALUATION)
+    batches = [] if pipeline is None else pipeline.input_dataset(auto_repeat=False).take(1)
+    return [
+        IntervalCallback(
+            every_n,
+            trainer.steps_per_epoch,
+            validation_batch=next(iter(batches), None),
+            tensorboard=next(iter(tensorboard), None),
+        )
+    ]
+
+
+def _tensorboard(trainer: "Trainer", extract: ExtractLogsCallback) -> list[TensorBoardCallback]:
     params = trainer.params
     if params.output_dir is None:
         return []

@@ -319,6 +319,13 @@ class TrainerParams(Generic[TScenarioParams, TTrainerPipelineParams]):
         default_factory=TrainerPipelineParamsBase,
         metadata=pai_meta(help="The training and validation samples."),
     )  # type: ignore[assignment]
+    log_every_n: int = field(
+        default=0,
+        metadata=pai_meta(
+            help="Also log within an epoch, after every n-th step: the means so far, and a validation batch "
+            "beside. 0 or less: only after each epoch."
+        ),
+    )
     policies: List[PolicyParams] = field(
         default_factory=list,
         metadata=pai_meta(

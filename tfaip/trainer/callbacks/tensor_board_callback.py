@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any, Dict, Optional, Tuple
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfaip.trainer.callbacks.extract_logs import ExtractLogsCallback
 from tfaip.trainer.callbacks.validate_callback import VALIDATE_PREFIX
-from tfaip.trainer.event_files import EVENT_FILES, forget_later_events
+from tfaip.trainer.event_files import EVENT_FILES, STEP_TAG, forget_later_events
 from tfaip.trainer.optimizer.rates import current_rates, policy_values
 
 logger = logging.getLogger(__name__)
@@ -89,6 +90,12 @@ class TensorBoardCallback(keras.callbacks.Callback):
                     handler.handle(bare, f"epoch_{bare}", value, epoch)
         for writer in self._writers.values():
             writer.flush()
+
+    def write_step(self, folder: str, values: Dict[str, Any], step: int) -> None:
+        """Draw numbers of the moment after `step` steps as `step_<name>`."""
+        with self._writer(folder).as_default():
+            for name, value in values.items():
+                tf.summary.scalar(f"{STEP_TAG}{name}", float(np.mean(value)), step=step)
 
     def on_train_end(self, logs: Optional[Dict[str, Any]] = None) -> None:
         """Close the files."""
