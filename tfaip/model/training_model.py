@@ -57,6 +57,7 @@ class TrainingModel(keras.Model):
         self.root = root
         self.values: NamedValues = root.model.values
         self.steps_per_epoch = 1
+        self._trained_ids: frozenset[int] = frozenset()
         self.weight_average: WeightAverage | None = None
         self.accumulation: GradientAccumulation | None = None
         self.input_gradient: InputGradientPenalty | None = None
@@ -90,10 +91,25 @@ class TrainingModel(keras.Model):
         self.built = True
 
     def prepare_optimizer(self, steps_per_epoch: int = 1) -> None:
-        """Create the optimizer's variables; from here on the set of trained weights is fixed."""
+        """Create the optimizer's variables; from here on the set of trained weights is fixed.
+
+        Layers may be frozen for a while afterwards: their weights keep their place in `trained_variables`, in
+        the optimizer and in checkpoints, but have no gradients.
+        """
         self.steps_per_epoch = max(steps_per_epoch, 1)
-        self.optimizer.build(self.trainable_variables)
+        # Not a list of variables: Keras would make them the model's own.
+        self._trained_ids = frozenset(map(id, self.trainable_variables))
+        self.optimizer.build(self.trained_variables)
         self._finite = FiniteWeights(self.root.weights)
+
+    @property
+    def trained_variables(self) -> list[keras.Variable]:
+        """The variables that the training changes, also those whose layers are frozen at the moment."""
+        return [variable for variable in self.root.variables if id(variable) in self._trained_ids]
+
+    def retrace_training(self) -> None:
+        """Trace the training step anew, to be called after layers were frozen or unfrozen."""
+        self._train_steps = None
 
     # ---- one batch
 
@@ -111,12 +127,18 @@ class TrainingModel(keras.Model):
         with tf.GradientTape() as tape:
             evaluated, objective = self._objective(data, tape)
             loss = self.optimizer.scale_loss(objective)
-        gradients = tape.gradient(loss, self.trainable_variables)
+        gradients = self._gradients(tape, loss)
         is_finite = self.guard.note(evaluated.total_loss, gradients)
         num_samples = batch_size(evaluated.inputs)
         tf.cond(is_finite, lambda: self._apply_gradients(gradients, num_samples), lambda: None)
         self._add(evaluated)
         return evaluated.total_loss
+
+    def _gradients(self, tape: tf.GradientTape, loss: tf.Tensor) -> list[Any]:
+        """Return one gradient for each of the trained variables; `None` while its layer is frozen."""
+        active = self.trainable_variables
+        found = dict(zip(map(id, active), tape.gradient(loss, active), strict=True))
+        return [found.get(id(variable)) for variable in self.trained_variables]
 
     def _apply_gradients(self, gradients: list[Any], num_samples: tf.Tensor) -> None:
         if self.accumulation is None:
@@ -126,7 +148,9 @@ class TrainingModel(keras.Model):
 
     def _update_weights(self, gradients: list[Any]) -> None:
         before = tf.convert_to_tensor(self.optimizer.iterations)
-        self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
+        active = {id(variable) for variable in self.trainable_variables}
+        pairs = zip(gradients, self.trained_variables, strict=True)
+        self.optimizer.apply_gradients([(g, v) for g, v in pairs if id(v) in active])
         if self.weight_average is not None:
             after = tf.convert_to_tensor(self.optimizer.iterations)
             self.weight_average.update(after > before)

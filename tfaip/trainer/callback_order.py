@@ -11,6 +11,7 @@ from tfaip.trainer.callbacks.benchmark_callback import BenchmarkCallback
 from tfaip.trainer.callbacks.earlystopping.callback import EarlyStoppingCallback
 from tfaip.trainer.callbacks.ema_callback import EMACallback
 from tfaip.trainer.callbacks.extract_logs import ExtractLogsCallback
+from tfaip.trainer.callbacks.freezing_callback import FreezingCallback
 from tfaip.trainer.callbacks.interval_callback import IntervalCallback
 from tfaip.trainer.callbacks.lav_callback import LAVCallback
 from tfaip.trainer.callbacks.logger_callback import LoggerCallback
@@ -41,6 +42,7 @@ def callbacks_in_order(trainer: "Trainer", further: Sequence[Callback]) -> list[
     callbacks += _progress(trainer)
     callbacks.append(BenchmarkCallback(extract))
     callbacks += _printing(trainer)
+    callbacks += _freezing(trainer)
     # Weights before the average: the checkpoint holds the raw ones, the training goes on from them.
     callbacks.append(trainer.create_train_params_logger_callback(store_weights=True, store_params=False))
     callbacks += _average(trainer)
@@ -75,6 +77,10 @@ def _printing(trainer: "Trainer") -> list[Callback]:
     if limit == 0 or pipeline is None:
         return []
     return [PrintEvaluatedCallback(trainer.scenario.model, trainer.data, pipeline, limit)]
+
+
+def _freezing(trainer: "Trainer") -> list[Callback]:
+    return [FreezingCallback(trainer.freezing)] if trainer.params.freeze else []
 
 
 def _average(trainer: "Trainer") -> list[Callback]:

@@ -20,6 +20,7 @@ from tfaip.errors import NonFiniteError, StorageError
 from tfaip.files import parse_json, recover_dir, replaced_dir, write_json
 from tfaip.model.finite import FiniteWeights
 from tfaip.model.training_model import TrainingModel
+from tfaip.scenario.weight_names import weight_names
 from tfaip.trainer.optimizer.grouped import optimizer_name
 from tfaip.trainer.state import TrainerState
 from tfaip.version import __version__
@@ -73,7 +74,8 @@ class CheckpointWriter:
                 "format": FORMAT,
                 "tfaip_version": __version__,
                 "optimizer": _optimizer_name(self._model),
-                "trained": canonical_names(self._model.trainable_variables),
+                "trained": canonical_names(self._model.trained_variables),
+                "weights": _names_of_weights(self._model),
                 "state": state.to_dict(),
             }
             write_json(new / STATE, description)
@@ -163,6 +165,15 @@ def _numbered(names: list[str]) -> list[str]:
     return result
 
 
+def _names_of_weights(model: TrainingModel) -> dict[str, str]:
+    """Return the canonical names of the weights by their full names, which a warm start matches."""
+    canonical = dict(zip(map(id, model.root.variables), canonical_names(model.root.variables), strict=True))
+    weights = model.root.weights
+    return {
+        name: canonical[id(weight)] for name, weight in zip(weight_names(model.root), weights, strict=True)
+    }
+
+
 def _optimizer_name(model: TrainingModel) -> str:
     return optimizer_name(model.optimizer)
 
@@ -245,7 +256,7 @@ def _check_same_tensors(
 
 def _check_same_order(description: dict[str, Any], model: TrainingModel, path: Path) -> None:
     """The optimizer's state is stored in the order of the trained weights."""
-    if description["trained"] != canonical_names(model.trainable_variables):
+    if description["trained"] != canonical_names(model.trained_variables):
         raise StorageError(
             f"The checkpoint `{path}` was written while other layers were trained; nothing was loaded. "
             "Resume with the same `--trainer.no_train_scope` and model."

@@ -11,6 +11,7 @@ from tfaip.device.device_config import DeviceConfigParams
 from tfaip.errors import UsageError
 from tfaip.params.checks import check_number, check_one_of, check_pattern
 from tfaip.params.generics import bind_fields, type_argument
+from tfaip.scenario.freeze_rules import FreezeRule
 from tfaip.scenario.scenariobaseparams import ScenarioBaseParams
 from tfaip.trainer.callbacks.earlystopping.params import EarlyStoppingParams
 from tfaip.trainer.optimizer import DEFAULT_OPTIMIZERS, AdamOptimizer
@@ -264,6 +265,14 @@ class TrainerParams(Generic[TScenarioParams, TTrainerPipelineParams]):
         default=None,
         metadata=pai_meta(help="Regular expression; layers whose whole path matches are not trained."),
     )
+    freeze: List[str] = field(
+        default_factory=list,
+        metadata=pai_meta(
+            help="PATTERN:EPOCHS, or PATTERN for good: layers that are not trained before EPOCHS epochs are "
+            "done. PATTERN is a regular expression for the path of a layer, for its end after a slash "
+            "(backbone:2), or for its class (BatchNormalization)."
+        ),
+    )
     ema_decay: float = field(
         default=0.0,
         metadata=pai_meta(
@@ -363,6 +372,8 @@ class TrainerParams(Generic[TScenarioParams, TTrainerPipelineParams]):
         self._check_epochs()
         self._check_running()
         check_pattern("--trainer.no_train_scope", self.no_train_scope)
+        for rule in self.freeze:
+            FreezeRule.parse(rule)
         check_number(
             "--trainer.random_seed",
             self.random_seed,

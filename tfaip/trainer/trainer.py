@@ -19,6 +19,8 @@ from tfaip.model.gradient_accumulation import GradientAccumulation
 from tfaip.model.weight_average import WeightAverage, automatic_decay
 from tfaip.params.generics import type_argument
 from tfaip.scenario import params_files
+from tfaip.scenario.freeze_rules import FreezeRule
+from tfaip.scenario.freezing import TimedFreezing
 from tfaip.trainer import checkpoints
 from tfaip.trainer.callback_order import callbacks_in_order
 from tfaip.trainer.callback_states import collect_states, restore_states
@@ -161,8 +163,10 @@ class Trainer(Generic[TTrainerParams]):
         self.setup_model()
         self.setup_steps_per_epoch()
         self._open_pipelines()
+        self._warmstart()
         self._compile()
-        self._restore_or_warmstart()
+        self._restore_state()
+        self._freeze()
 
     def setup_data(self) -> None:
         """Create the data; a second call does nothing."""
@@ -308,13 +312,26 @@ class Trainer(Generic[TTrainerParams]):
         num_batches = self._params.train_accum_steps
         if num_batches == 1:
             return None
-        return GradientAccumulation(self._train_model.trainable_variables, num_batches)
+        return GradientAccumulation(self._train_model.trained_variables, num_batches)
 
     @property
     def _train_model(self) -> Any:
         return self._scenario.keras_train_model
 
-    def _restore_or_warmstart(self) -> None:
+    def _warmstart(self) -> None:
+        """Load weights of another training, before optimizer and averages copy any."""
+        if self._restore:
+            if self._params.warmstart.is_wanted:
+                logger.warning("The warm start is ignored: the training is resumed from its own checkpoint.")
+            return
+        starter = self.create_warmstarter()
+        with self.device_config.scope():
+            self._scenario.setup_prediction_graph()
+            custom_objects = self._scenario.model.all_custom_objects()
+            starter.warmstart(self._scenario.keras_predict_model, custom_objects)
+
+    def _restore_state(self) -> None:
+        """Go on from the last checkpoint, if this is a resume."""
         if not self._restore:
             return
         params = self._params
@@ -326,6 +343,12 @@ class Trainer(Generic[TTrainerParams]):
             if name in self._schedules:
                 self._schedules[name].restore(state)
         logger.info("Resumed after epoch %d from %s", self._state.epoch, folder / checkpoints.FOLDER)
+
+    def _freeze(self) -> None:
+        """Freeze the layers that wait for an epoch; the optimizer knows them already."""
+        rules = [FreezeRule.parse(text) for text in self._params.freeze]
+        self.freezing = TimedFreezing(self._scenario.root_graph, rules)
+        self.freezing.apply(self._params.current_epoch)
 
     def _log_params(self) -> None:
         logger.info("Parameters of the training: %s", self._params.to_json(indent=2))  # type: ignore[attr-defined]
@@ -424,7 +447,6 @@ def _run_id(params: TrainerParams) -> str:
 def _refuse_what_is_missing(params: TrainerParams) -> None:
     """Refuse switches that exist in parameter files but that this development version does not act on."""
     missing = {
-        "--warmstart.model": params.warmstart.model is not None,
         "--device.dist_strategy": params.device.dist_strategy != DistributionStrategy.DEFAULT,
     }
     for flag, is_wanted in missing.items():

@@ -113,6 +113,8 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
                 pairs = [(gradients[id(v)], v) for v in members if id(v) in gradients]
                 if pairs:
                     group.optimizer.apply_gradients(pairs)
+                else:  # its layers are frozen, but its learning rate goes on
+                    group.optimizer.iterations.assign_add(1)
         iterations: Any = self.iterations
         iterations.assign_add(1)
 
