@@ -88,6 +88,7 @@ tfaip.trainer.scheduler.learningrate_params: LearningRateParams
 tfaip.trainer.scheduler.warmup_decay_params: WarmupDecayParams
 tfaip.trainer.warmstart.warmstart_params: WarmStartParams
 tfaip.util.enum: StrEnum
+tfaip.util.file.glob_util: glob_all
 tfaip.util.file.oshelper: ChDir
 tfaip.util.json_helper: TFAIPJsonEncoder TFAIPJsonDecoder
 tfaip.util.logging: logger WriteToLogFile ParseLogFile FORMAT formatter TFAIP_LOG_LEVEL
