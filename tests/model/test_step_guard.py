@@ -67,6 +67,20 @@ def test_the_norm_of_the_gradient_is_that_of_the_last_step_in_closed_form():
     assert model.guard.loss == pytest.approx(np.mean(y**2), rel=1e-5)
 
 
+def test_the_mean_norm_is_that_of_the_steps_of_an_epoch():
+    model = build(line_params(), keras.optimizers.SGD(0.0))
+    x = np.asarray([[0.1, 0.2, 0.3], [0.1, 0.2, 0.3], [1.0, 1.0, 1.0], [1.0, 1.0, 1.0]], "float32")
+    norms = []
+
+    for i in (0, 2):
+        train(model, batches(x[i : i + 2]), steps=1)
+        norms.append(model.guard.gradient_norm)
+    train(model, batches(x), steps=2)
+
+    assert model.guard.mean_gradient_norm == pytest.approx(np.mean(norms))
+    assert norms[0] != norms[1]
+
+
 def test_samples_without_an_id_are_counted_through_the_epoch():
     x = good(10)
     x[5] = [np.nan, 0.0, 0.0]

@@ -89,6 +89,7 @@ def test_a_resumed_training_continues_its_logs(tmp_path):
     assert [(line["epoch"], line["step"]) for line in lines] == [(1, 5), (2, 10), (3, 15), (4, 20)]
     assert {"loss", "val_acc"} <= set(lines[-1]["metrics"])
     assert lines[-1]["rates"]["lr"] > 0
+    assert lines[-1]["gradient_norm"] > 0
     starts = json.loads((tmp_path / "run_info.json").read_text())["starts"]
     assert [start["epoch"] for start in starts] == [0, 2]
     assert starts[0]["random_seed"] == 7

@@ -301,7 +301,7 @@ def test_events_are_written_for_training_and_validation(tmp_path):
                 tags.setdefault(f"{folder}/{value.tag}", []).append(event.step)
 
     assert tags["train/epoch_loss"] == tags["validation/epoch_acc"] == [0, 1]
-    assert tags["train/lr"] == [0, 1]
+    assert tags["train/lr"] == tags["train/gradient_norm"] == [0, 1]
     assert "train/epoch_val_acc" not in tags
 
 

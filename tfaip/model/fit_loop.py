@@ -129,6 +129,7 @@ def _train_epoch(
     model: "TrainingModel", iterator: Any, epoch: int, steps: int, size: CallSize, chain: Callbacks
 ) -> Logs:
     model.reset_metrics()
+    model.guard.start_epoch()
     logs: Logs = {}
     done = 0
     while done < steps and not model.stop_training:

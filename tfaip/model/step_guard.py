@@ -19,11 +19,13 @@ class StepGuard:
 
     def __init__(self) -> None:
         self._last = tf.Variable(tf.zeros(2), trainable=False, name="last_step")
+        self._norms = tf.Variable(tf.zeros(2, tf.float64), trainable=False, name="sum_and_number_of_norms")
 
     def note(self, loss: tf.Tensor, gradients: Sequence[Any]) -> tf.Tensor:
         """Note a step in the graph; return a boolean scalar: whether it may update the weights."""
         norm = tf.linalg.global_norm([tf.cast(g, tf.float32) for g in gradients if g is not None])
         self._last.assign(tf.stack([tf.cast(loss, tf.float32), norm]))
+        self._norms.assign_add(tf.stack([tf.cast(norm, tf.float64), tf.constant(1.0, tf.float64)]))
         return self.may_go_on()
 
     def may_go_on(self) -> tf.Tensor:
@@ -39,6 +41,16 @@ class StepGuard:
     def gradient_norm(self) -> float:
         """The L2 norm of all gradients of the last step together, before they are clipped."""
         return float(self._last.numpy()[1])
+
+    @property
+    def mean_gradient_norm(self) -> float:
+        """The mean of the norms of all steps since `start_epoch`; NaN if there were none."""
+        total, number = self._norms.numpy()
+        return float(total / number) if number else math.nan
+
+    def start_epoch(self) -> None:
+        """Start to average the norms anew."""
+        self._norms.assign(tf.zeros_like(self._norms))
 
     def finding(self) -> str:
         """Return what was not finite in the last step."""

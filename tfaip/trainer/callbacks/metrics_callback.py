@@ -53,6 +53,7 @@ class MetricsCallback(keras.callbacks.Callback):
                 "time": time.time(),
                 "seconds": round(seconds, 4),
                 "rates": self._rates,
+                "gradient_norm": self.model.guard.mean_gradient_norm,  # type: ignore[union-attr]
                 "metrics": logs or {},
             },
         )

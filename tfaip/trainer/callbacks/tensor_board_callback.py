@@ -82,6 +82,9 @@ class TensorBoardCallback(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Optional[Dict[str, Any]] = None) -> None:
         """Write all values of the epoch."""
+        with self._writer(TRAIN).as_default():
+            norm = self.model.guard.mean_gradient_norm  # type: ignore[union-attr]
+            tf.summary.scalar("gradient_norm", norm, step=epoch)
         handler = self.extracted_logs_cb.tensorboard_data_handler
         for name, value in {**(logs or {}), **self.extracted_logs_cb.extracted_logs}.items():
             folder, bare = _folder_of(name)
