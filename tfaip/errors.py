@@ -41,7 +41,7 @@ class UntrustedError(TfaipError):
     exit_code = 6
 
 
-class EarlyStopping(Exception):
+class EarlyStopping(Exception):  # noqa: N818 - it is no error
     """No error: ends a training well, with its exports, when a callback or a policy raises it.
 
     The text is the reason, for the log. Raised while an epoch runs, it ends the training after that epoch, so
