@@ -8,7 +8,7 @@ import tensorflow as tf
 from tests.model.test_training_model import Line, build, line_params, train, weights_of
 from tfaip.errors import NonFiniteError
 from tfaip.model.finite import FiniteWeights, is_finite
-from tfaip.model.step_guard import name_samples
+from tfaip.model.step_guard import StepGuard, name_samples
 from tfaip.model.weight_average import WeightAverage
 
 # pyright: reportOptionalMemberAccess=false
@@ -79,6 +79,14 @@ def test_the_mean_norm_is_that_of_the_steps_of_an_epoch():
 
     assert model.guard.mean_gradient_norm == pytest.approx(np.mean(norms))
     assert norms[0] != norms[1]
+
+
+def test_gradients_of_embeddings_count_with_the_rows_that_were_looked_up():
+    guard = StepGuard()
+    rows = tf.IndexedSlices(tf.constant([[3.0, 0.0], [0.0, 4.0]]), tf.constant([7, 9]))
+
+    assert bool(guard.note(tf.constant(1.0), [rows, None]))
+    assert guard.gradient_norm == pytest.approx(5)
 
 
 def test_samples_without_an_id_are_counted_through_the_epoch():

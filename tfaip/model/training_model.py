@@ -27,6 +27,7 @@ from tfaip.model.metric_books import (
 )
 from tfaip.model.modelbase import Tensors
 from tfaip.model.named_values import NamedValues
+from tfaip.model.precision import in_float32, loss_scale
 from tfaip.model.step_functions import TrainedSteps, test_steps_function, train_steps_function
 from tfaip.model.step_guard import StepGuard
 from tfaip.model.tensorboardwriter import TensorboardWriterInterface
@@ -128,7 +129,7 @@ class TrainingModel(keras.Model):
             evaluated, objective = self._objective(data, tape)
             loss = self.optimizer.scale_loss(objective)
         gradients = self._gradients(tape, loss)
-        is_finite = self.guard.note(evaluated.total_loss, gradients)
+        is_finite = self.guard.note(evaluated.total_loss, gradients, loss_scale(self.optimizer))
         num_samples = batch_size(evaluated.inputs)
         tf.cond(is_finite, lambda: self._apply_gradients(gradients, num_samples), lambda: None)
         self._add(evaluated)
@@ -182,7 +183,7 @@ class TrainingModel(keras.Model):
         inputs, targets, _ = data
         model = self.root.model
         targets = self.root.pre_proc_targets(inputs, {**targets, **self._clock(inputs)})
-        outputs = self.root.train(inputs, targets, training=True)
+        outputs = in_float32(self.root.train(inputs, targets, training=True))
         final_targets = model.post_proc_targets(inputs, targets, outputs)
         return self._total(batch_losses(model, inputs, final_targets, outputs))
 
@@ -195,7 +196,7 @@ class TrainingModel(keras.Model):
         model = self.root.model
         with feed_tensorboard_writers():
             targets = self.root.pre_proc_targets(inputs, {**targets, **self._clock(inputs)})
-            outputs = self.root.train(inputs, targets, training=training)
+            outputs = in_float32(self.root.train(inputs, targets, training=training))
             losses = losses_and_metrics(model, inputs, targets, outputs)
         total = self._total(losses)
         # A loss called `loss` takes the place of the total of that name.
@@ -246,12 +247,15 @@ class TrainingModel(keras.Model):
             self._train_steps = train_steps_function(
                 self._train_on if is_plain else self.train_step,
                 self.get_metrics_result if is_plain else None,
-                self.guard.may_go_on,
+                self._may_go_on,
                 eager=self.run_eagerly,
                 jit_compile=self.jit_compile,
             )
         self.values.prepare(n)
         return self._train_steps(iterator, n)
+
+    def _may_go_on(self) -> tf.Tensor:
+        return self.guard.may_go_on(is_scaled=loss_scale(self.optimizer) is not None)
 
     def run_test_steps(self, iterator: Any, n: int) -> tuple[int, dict[str, Any]]:
         """Evaluate up to `n` batches; return how many there were, and the metrics so far."""

@@ -11,6 +11,7 @@ from tfaip.data.pipeline.definitions import PipelineMode
 from tfaip.data.specs import as_spec
 from tfaip.errors import UsageError
 from tfaip.model.input_gradient import InputGradientPenalty
+from tfaip.model.precision import computing_in_float32
 from tfaip.model.training_model import TrainingModel
 from tfaip.scenario.export import SavedGraph
 from tfaip.scenario.freezing import check_something_trains, freeze
@@ -37,12 +38,12 @@ def traced_training_model(scenario: "ScenarioBase", no_train_scope: str | None) 
 
 
 def compile_training_model(
-    scenario: "ScenarioBase", optimizer: Any, run_eagerly: bool, steps_per_epoch: int
+    scenario: "ScenarioBase", optimizer: Any, *, run_eagerly: bool, jit_compile: bool, steps_per_epoch: int
 ) -> None:
     """Give the training model its optimizer, and the optimizer its variables."""
     model = scenario.keras_train_model
     assert model is not None  # noqa: S101 - for the type checker
-    model.compile(optimizer=optimizer, run_eagerly=run_eagerly, jit_compile=False)  # type: ignore[arg-type]
+    model.compile(optimizer=optimizer, run_eagerly=run_eagerly, jit_compile=jit_compile)  # type: ignore[arg-type]
     model.prepare_optimizer(steps_per_epoch)
 
 
@@ -50,8 +51,9 @@ def export_graphs(scenario: "ScenarioBase") -> dict[str, SavedGraph]:
     """Return what the model exports, by label: prediction graphs on input layers."""
     inputs = scenario.data.create_input_layers()
     targets = scenario.data.create_target_as_input_layers()
-    outputs = scenario.root_graph.predict(inputs)
-    graphs = scenario.model.export_graphs(inputs, outputs, targets)
+    with computing_in_float32(scenario.root_graph):
+        outputs = scenario.root_graph.predict(inputs)
+        graphs = scenario.model.export_graphs(inputs, outputs, targets)
     return {label: SavedGraph(graph) for label, graph in graphs.items()}
 
 

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfaip.errors import UsageError
 from tfaip.files import replaced_dir, write_json
+from tfaip.model.precision import computing_in_float32
 from tfaip.scenario.scenariobaseparams import NetConfigNodeSpec, NetConfigParamsBase
 from tfaip.scenario.weight_names import weight_names
 from tfaip.version import __version__
@@ -53,13 +54,15 @@ class SavedGraph(tf.Module):
             call: Any = self.__call__
             call.get_concrete_function(specs, training=False)
             call.get_concrete_function(specs)
-        tf.saved_model.save(self, folder, signatures={"serving_default": self._signature})
+        with computing_in_float32(self.keras_model):  # Keras adds a function of its own
+            tf.saved_model.save(self, folder, signatures={"serving_default": self._signature})
 
     def _serve(self, **inputs: Any) -> Any:
         return self._outputs(inputs)
 
     def _outputs(self, inputs: Any) -> dict[str, Any]:
-        outputs = self.keras_model(inputs, training=False)
+        with computing_in_float32(self.keras_model):
+            outputs = self.keras_model(inputs, training=False)
         return outputs if isinstance(outputs, dict) else {"output": outputs}
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from tfaip.errors import UsageError
+from tfaip.model.sub_layers import sub_layers
 from tfaip.params.suggestions import did_you_mean
 from tfaip.scenario.freeze_rules import FreezeRule
 
@@ -120,12 +121,6 @@ def named_layers(layer: keras.layers.Layer, name: str = "") -> Iterator[tuple[st
         yield from named_layers(child, f"{name}/{child.name}")
 
 
-def sub_layers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
-    """Return the layers in the attributes of `layer`, also in lists, tuples and dicts, each once."""
-    unique = {id(child): child for value in vars(layer).values() for child in _layers_in(value)}
-    return list(unique.values())
-
-
 def _freeze(layer: Any, name: str, expression: re.Pattern[str]) -> Iterator[str]:
     if expression.fullmatch(name):
         layer.trainable = False
@@ -133,14 +128,3 @@ def _freeze(layer: Any, name: str, expression: re.Pattern[str]) -> Iterator[str]
         return
     for child in sub_layers(layer):
         yield from _freeze(child, f"{name}/{child.name}", expression)
-
-
-def _layers_in(value: Any) -> Iterator[keras.layers.Layer]:
-    if isinstance(value, keras.layers.Layer):
-        yield value
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _layers_in(item)
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _layers_in(item)

@@ -378,6 +378,7 @@ class ScenarioBase(Generic[TScenarioParams, TTrainerPipelineParams]):
         training_graph_only: bool = False,
         *,
         steps_per_epoch: int = 1,
+        jit_compile: bool = False,
     ) -> None:
         """Build the training model and what is exported, and test that the export can be loaded.
 
@@ -388,12 +389,19 @@ class ScenarioBase(Generic[TScenarioParams, TTrainerPipelineParams]):
             no_train_scope: Regular expression of layers that do not train.
             training_graph_only: Build no prediction graph.
             steps_per_epoch: For the epoch that losses see as `targets["epoch"]`.
+            jit_compile: Compile the steps with XLA.
         """
         from tfaip.scenario import building
 
         if self._keras_train_model is None:
             self.setup_training_graph(no_train_scope)
-        building.compile_training_model(self, optimizer, run_eagerly, steps_per_epoch)
+        building.compile_training_model(
+            self,
+            optimizer,
+            run_eagerly=run_eagerly,
+            jit_compile=jit_compile,
+            steps_per_epoch=steps_per_epoch,
+        )
         if training_graph_only:
             return
         self.setup_prediction_graph()

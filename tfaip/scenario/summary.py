@@ -4,7 +4,8 @@ import keras
 import numpy as np
 from prettytable import PrettyTable
 
-from tfaip.scenario.freezing import named_layers, sub_layers
+from tfaip.model.sub_layers import sub_layers
+from tfaip.scenario.freezing import named_layers
 
 
 def layer_table(root: keras.layers.Layer) -> str:

@@ -6,7 +6,8 @@ from typing import Any
 
 import keras
 
-from tfaip.scenario.freezing import named_layers, sub_layers
+from tfaip.model.sub_layers import sub_layers
+from tfaip.scenario.freezing import named_layers
 
 
 def weight_names(model: keras.layers.Layer) -> list[str]:

@@ -114,6 +114,8 @@ def named_tensors(model: TrainingModel) -> dict[str, tf.Variable]:
     if model.weight_average is not None:
         for index, average in enumerate(model.weight_average.averages):
             named[f"average/{index:05d}"] = average
+    for index, variable in enumerate(model.guard.variables):
+        named[f"guard/{index:05d}"] = variable
     if model.accumulation is not None:
         for index, variable in enumerate(model.accumulation.variables):
             named[f"accumulation/{index:05d}"] = variable

@@ -10,6 +10,7 @@ from tfaip.data.pipeline.definitions import PipelineMode
 from tfaip.device.device_config import DeviceConfigParams
 from tfaip.errors import UsageError
 from tfaip.params.checks import check_number, check_one_of, check_pattern
+from tfaip.params.enums import StrEnum
 from tfaip.params.generics import bind_fields, type_argument
 from tfaip.scenario.freeze_rules import FreezeRule
 from tfaip.scenario.scenariobaseparams import ScenarioBaseParams
@@ -32,6 +33,14 @@ _LARGEST_SEED = 2**32 - 4
 
 TDataGeneratorTrain = TypeVar("TDataGeneratorTrain", bound=DataGeneratorParams)
 TDataGeneratorVal = TypeVar("TDataGeneratorVal", bound=DataGeneratorParams)
+
+
+class Precision(StrEnum):
+    """What a model computes in while it trains; the names are those of Keras dtype policies."""
+
+    FLOAT32 = "float32"
+    MIXED_BFLOAT16 = "mixed_bfloat16"
+    MIXED_FLOAT16 = "mixed_float16"
 
 
 @pai_dataclass
@@ -205,6 +214,24 @@ class TrainerParams(Generic[TScenarioParams, TTrainerPipelineParams]):
             help="Messages of TensorFlow's C++ code: 0 all, 1 without infos, 2 without warnings, 3 none."
         ),
     )
+    precision: Precision = field(
+        default=Precision.FLOAT32,
+        metadata=pai_meta(
+            help="What the layers compute in; weights, losses and exports are float32 in any case. "
+            "mixed_float16 is for GPUs, and scales the loss; on a CPU it is mixed_bfloat16."
+        ),
+    )
+    jit_compile: bool = field(
+        default=False,
+        metadata=pai_meta(help="Compile the steps with XLA: a slow start, then often faster steps."),
+    )
+    deterministic: bool = field(
+        default=False,
+        metadata=pai_meta(
+            help="Same parameters, same bits: slower kernels where the fast ones add in any order, and the "
+            "random_seed 0 if none is given."
+        ),
+    )
     force_eager: bool = field(
         default=False,
         metadata=pai_meta(help="Run the graph line by line, so that a debugger stops in it; much slower."),
@@ -371,6 +398,7 @@ class TrainerParams(Generic[TScenarioParams, TTrainerPipelineParams]):
         """Refuse what is out of range."""
         self._check_epochs()
         self._check_running()
+        self._check_computing()
         check_pattern("--trainer.no_train_scope", self.no_train_scope)
         for rule in self.freeze:
             FreezeRule.parse(rule)
@@ -396,6 +424,23 @@ class TrainerParams(Generic[TScenarioParams, TTrainerPipelineParams]):
         if self.samples_per_epoch == 0:
             raise UsageError(
                 "`--trainer.samples_per_epoch` must be at least 1, got 0. -1 takes as many as there are."
+            )
+
+    def _check_computing(self) -> None:
+        if self.jit_compile and self.force_eager:
+            raise UsageError(
+                "`--trainer.jit_compile True` and `--trainer.force_eager True` exclude each other: XLA has "
+                "no line to stop in. Leave one of them out."
+            )
+        if self.deterministic and self.device.gpu_auto_tune:
+            raise UsageError(
+                "`--trainer.deterministic True` and `--device.gpu_auto_tune True` exclude each other: which "
+                "algorithm is the fastest differs from run to run. Leave one of them out."
+            )
+        if self.precision != Precision.FLOAT32 and self.scenario.use_input_gradient_regularization:
+            raise UsageError(
+                f"`--trainer.precision {self.precision.value}` is too coarse for the small steps of "
+                "`--scenario.use_input_gradient_regularization True`. Use `float32`."
             )
 
     def _check_running(self) -> None:

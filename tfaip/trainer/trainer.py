@@ -16,6 +16,7 @@ from tfaip.data.pipeline.definitions import PipelineMode
 from tfaip.device.device_config import DeviceConfig, DistributionStrategy
 from tfaip.errors import NonFiniteError, UsageError
 from tfaip.model.gradient_accumulation import GradientAccumulation
+from tfaip.model.precision import built_with, usable_policy, with_scaled_loss
 from tfaip.model.weight_average import WeightAverage, automatic_decay
 from tfaip.params.generics import type_argument
 from tfaip.scenario import params_files
@@ -34,7 +35,7 @@ from tfaip.trainer.optimizer.schedule_free import ScheduleFreeAdamW, ScheduleFre
 from tfaip.trainer.params import TrainerParams, check_outputs
 from tfaip.trainer.run_info import write_run_info
 from tfaip.trainer.scheduler.learningrate import LearningRateSchedule
-from tfaip.trainer.seeds import set_global_random_seed
+from tfaip.trainer.seeds import make_deterministic, set_global_random_seed, what_repeats
 from tfaip.trainer.state import BestState, TrainerState
 
 if TYPE_CHECKING:
@@ -94,6 +95,9 @@ class Trainer(Generic[TTrainerParams]):
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = str(params.tf_cpp_min_log_level)
         self._seed(0)
         self.device_config = DeviceConfig(params.device)
+        if params.deterministic:
+            make_deterministic()
+        self._policy = usable_policy(params.precision.value)
         scenario.params.id = _run_id(params)
 
     @property
@@ -177,7 +181,7 @@ class Trainer(Generic[TTrainerParams]):
         """Create model and graph and trace them; a second call does nothing."""
         if self._scenario.keras_train_model is None:
             self._seed(1)
-            with self.device_config.scope():
+            with self.device_config.scope(), built_with(self._policy):
                 self._scenario.setup_training_graph(self._params.no_train_scope)
 
     def setup_steps_per_epoch(self) -> None:
@@ -249,6 +253,9 @@ class Trainer(Generic[TTrainerParams]):
                 "A training can only be resumed from its `--trainer.output_dir`, which is not set."
             )
         _refuse_what_is_missing(params)
+        if params.deterministic and params.random_seed is None:
+            params.random_seed = 0
+        logger.info("%s", what_repeats(params.random_seed, is_deterministic=params.deterministic))
         if params.output_dir is None:
             logger.info("Nothing is written: `--trainer.output_dir` is not set.")
 
@@ -274,11 +281,13 @@ class Trainer(Generic[TTrainerParams]):
             variables = self._train_model.root.variables
             names = dict(zip(map(id, variables), checkpoints.canonical_names(variables), strict=True))
             built = build_optimizer(params, names)
-            self._optimizer, self._schedules = built.optimizer, built.schedules
+            self._schedules = built.schedules
+            self._optimizer = with_scaled_loss(built.optimizer, self._policy)
             self._scenario.setup_training(
                 self._optimizer,
                 skip_model_load_test=params.skip_model_load_test,
                 run_eagerly=params.force_eager,
+                jit_compile=params.jit_compile,
                 no_train_scope=params.no_train_scope,
                 steps_per_epoch=self.steps_per_epoch,
             )
@@ -373,7 +382,7 @@ class Trainer(Generic[TTrainerParams]):
             try:
                 yield pipeline.dataset_of_stream(stream)
             except tf.errors.OpError as error:
-                raise self._error_of_data(stream) or error from error
+                raise self._error_of_data(stream) or self._error_of_xla(error) or error from error
             finally:
                 self._stream = None
 
@@ -389,6 +398,15 @@ class Trainer(Generic[TTrainerParams]):
                 raise
             kept = f"The last checkpoint, after epoch {self._state.epoch}, is `{folder}`."
             raise NonFiniteError(f"{error} {kept}") from error
+
+    def _error_of_xla(self, error: tf.errors.OpError) -> Optional[Exception]:
+        """Return what to do about operations that XLA does not know; `None` if that is not the reason."""
+        if not self._params.jit_compile or "XLA" not in str(error):
+            return None
+        lines = [line.strip() for line in str(error).splitlines() if "XLA" in line]
+        return UsageError(
+            f"XLA cannot compile the training step: {lines[0][:400]} Leave out `--trainer.jit_compile True`."
+        )
 
     def _error_of_data(self, stream: "BatchStream") -> Optional[Exception]:
         """Return what went wrong in a pipeline; TensorFlow passes on its text only."""
