@@ -26,6 +26,7 @@ tfaip.trainer.callbacks.train_params_logger: TrainerCheckpointsCallback
 tfaip.trainer.warmstart.warmstarter: WarmStarter TWSP
 tfaip.util.random: set_global_random_seed
 tfaip.util.testing.training: AdditionalTrainerArgs lav_test_case resume_training single_train_iter
+    warmstart_training_test_case
 tfaip.util.tftyping: AnyTensor
 """
 

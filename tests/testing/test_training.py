@@ -18,10 +18,11 @@ from tfaip.testing.training import (
     lav_test_case,
     resume_training,
     single_train_iter,
+    warmstart_training_test_case,
 )
 from tfaip.trainer.callbacks.tensor_board_callback import TensorBoardCallback
 
-HELPERS = [single_train_iter, resume_training, lav_test_case]
+HELPERS = [single_train_iter, resume_training, lav_test_case, warmstart_training_test_case]
 TEST = TestCase()
 
 

@@ -161,6 +161,41 @@ def lav_test_case(
             _assert_equal(test, validated, shared, delta, ignored, f"validation and LAV of {export.name}")
 
 
+def warmstart_training_test_case(
+    test: TestCase,
+    scenario: Type[ScenarioBase],
+    debug: bool = debug_test,
+    delta: float = 1e-5,
+    ignore_binary_metric: bool = False,
+    ignore_array_metric: bool = False,
+    args: AdditionalTrainerArgs = AdditionalTrainerArgs(),  # noqa: B008 - immutable
+) -> None:
+    """Train an epoch, then start anew from its best weights with a learning rate of 0.
+
+    Args:
+        test: Fails if a value of the validation is another.
+        scenario: The scenario.
+        debug: Run line by line, so that a debugger stops in the graph.
+        delta: Largest difference allowed.
+        ignore_binary_metric: Do not compare metrics that are bytes.
+        ignore_array_metric: Do not compare metrics that are arrays.
+        args: What else to train with.
+    """
+    ignored = _Ignored(ignore_binary_metric, ignore_array_metric)
+    with _params_of(scenario, args, debug) as params, _params_of(scenario, args, debug) as warm:
+        params.ema_decay = warm.ema_decay = 0.0  # an average would go on
+        params.export_best = True
+        logs = scenario.create_trainer(params).train()
+
+        warm.warmstart.model = str(_output_dir(params) / "best" / params.scenario.default_serve_dir)
+        warm.learning_rate.lr = 0.0
+        started = scenario.create_trainer(warm).train(callbacks=[_KeepsStatistics()])
+
+    _assert_equal(
+        test, _validation(logs), _validation(started), delta, ignored, "validation after a warm start"
+    )
+
+
 # ---- trainings
 
 

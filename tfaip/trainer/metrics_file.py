@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -41,9 +40,6 @@ def append_metrics(path: Path, entry: Mapping[str, Any]) -> None:
     text = json.dumps(_plain(entry), allow_nan=False)
     with path.open("a", encoding="utf-8") as file:
         file.write(text + "\n")
-        file.flush()
-        if os.name == "posix":
-            os.fsync(file.fileno())
 
 
 def _plain(value: Any) -> Any:
