@@ -144,12 +144,16 @@ def muon(p, theta, gradients):
         yield theta
 
 
-@pytest.mark.skipif(keras.__version__ < "3.13", reason="the step of Keras 3.12 has another size")
+needs_muon = pytest.mark.skipif(keras.__version__ < "3.13", reason="Keras 3.12 has one that does not work")
+
+
+@needs_muon
 @pytest.mark.parametrize("fields", [{}, {"nesterov": False, "ns_steps": 3, "weight_decay": 0.2}], ids=str)
 def test_muon_trains_matrices_orthogonally(fields):
     assert_follows(MuonOptimizer(**fields), muon)
 
 
+@needs_muon
 def test_muon_trains_vectors_with_adamw():
     def adam_inside(p, theta, gradients):
         return adamw(AdamWOptimizer(weight_decay=p.weight_decay), theta, gradients)
@@ -245,6 +249,13 @@ def test_an_optimizer_of_another_module_by_its_class():
 def test_a_wrong_class_or_argument_is_refused(fields, message):
     with pytest.raises(UsageError, match=message):
         KerasOptimizer(**fields).create()
+
+
+def test_the_muon_of_an_old_keras_is_refused(monkeypatch):
+    monkeypatch.setattr(keras.optimizers, "Muon", keras.optimizers.Adam)
+
+    with pytest.raises(UsageError, match=r"`--optimizer Muon` does not work .* install Keras 3.13 or newer"):
+        MuonOptimizer().create()
 
 
 def test_an_optimizer_that_this_keras_does_not_have_is_named(monkeypatch):

@@ -224,13 +224,17 @@ class MuonOptimizer(OptimizerParams):
 
     def create(self) -> "Tuple[Type[keras.optimizers.Optimizer], Dict[str, Any]]":
         """Return Keras' Muon and its arguments."""
+        import keras
+
         cls = keras_optimizer("Muon")
+        if "adam_weight_decay" not in inspect.signature(cls).parameters:
+            raise UsageError(
+                f"`--optimizer Muon` does not work with TensorFlow in Keras {keras.__version__}, which is "
+                "installed. Choose another, or install Keras 3.13 or newer: `pip install -U keras`."
+            )
         names = ("momentum", "nesterov", "ns_steps", "exclude_layers", "exclude_embeddings", "adam_lr_ratio")
         names += ("adam_beta_1", "adam_beta_2", "epsilon", "weight_decay")
-        arguments = _arguments(self, names)
-        # Newer versions of Keras have a decay of its own for what AdamW trains.
-        if "adam_weight_decay" in inspect.signature(cls).parameters:
-            arguments["adam_weight_decay"] = self.weight_decay
+        arguments = _arguments(self, names) | {"adam_weight_decay": self.weight_decay}
         return cls, arguments | self.clip_arguments()
 
 
