@@ -3,6 +3,7 @@
 import argparse
 import gc
 import os
+import select
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -93,6 +94,8 @@ def run_command(main: Callable[[], Any]) -> None:
         _let_go(error)
         sys.exit(_INTERRUPTED)
     except BrokenPipeError:
+        if not _reader_has_left():
+            raise
         _leave_stdout()
         sys.exit(1)
     except Exception as error:
@@ -105,6 +108,13 @@ def _print_error(message: str) -> None:
         return
     for line in message.splitlines() or [""]:
         sys.stderr.write(f"tfaip: error: {line}\n")
+
+
+def _reader_has_left() -> bool:
+    """Return whether stdout is a pipe whose other end is closed."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
 def _leave_stdout() -> None:
