@@ -44,7 +44,7 @@ def test_exit_codes_are_documented():
     kinds = [
         kind
         for kind in vars(errors).values()
-        if isinstance(kind, type) and kind.__module__ == errors.__name__
+        if isinstance(kind, type) and issubclass(kind, errors.TfaipError)
     ]
     for kind in kinds:
         if kind is not errors.TfaipError:

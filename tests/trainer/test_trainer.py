@@ -239,8 +239,8 @@ def test_callbacks_come_in_the_documented_order(tmp_path):
     names = [type(c).__name__ for c in trainer._callbacks]
     assert names == [
         *("ExtractLogsCallback", "TFAIPProgbarLogger", "BenchmarkCallback"),
-        *("TrainerCheckpointsCallback", "EarlyStoppingCallback", "TrainerCheckpointsCallback"),
-        *("TensorBoardCallback", "LoggerCallback", "Callback"),
+        *("TrainerCheckpointsCallback", "EarlyStoppingCallback", "MetricsCallback"),
+        *("TrainerCheckpointsCallback", "TensorBoardCallback", "LoggerCallback", "Callback"),
     ]
     first, second = (c for c in trainer._callbacks if isinstance(c, TrainerCheckpointsCallback))
     assert first._store_weights
