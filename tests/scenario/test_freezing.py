@@ -68,6 +68,7 @@ def rules(*texts):
 def test_layers_are_frozen_until_their_epoch(root, caplog):
     freezing = TimedFreezing(root, rules("hidden:2"))
 
+    assert freezing.apply(0)
     assert not any("/hidden/" in path for path in trained(root))
     assert not freezing.apply(1)
     with caplog.at_level(logging.INFO):
@@ -76,10 +77,12 @@ def test_layers_are_frozen_until_their_epoch(root, caplog):
     assert "Trained from epoch 3 on: root/ToyGraph/hidden" in caplog.text
 
 
-def test_it_may_begin_anywhere_in_a_training(root):
+def test_it_may_begin_anywhere_in_a_training(root, caplog):
     freezing = TimedFreezing(root, rules("hidden:2", "BatchNormalization:4"))
 
-    freezing.apply(3)
+    with caplog.at_level(logging.INFO):
+        freezing.apply(3)
+    assert "hidden" not in caplog.text
     assert len(trained(root)) == 4
     freezing.apply(0)
     assert len(trained(root)) == 2
@@ -93,6 +96,8 @@ def test_what_was_frozen_before_stays_frozen(root):
     before = trained(root)
     freezing = TimedFreezing(root, rules("hidden:1", "BatchNormalization:1"))
 
+    freezing.apply(0)
+    assert trained(root) != before
     freezing.apply(1)
 
     assert trained(root) == before
@@ -101,6 +106,7 @@ def test_what_was_frozen_before_stays_frozen(root):
 def test_one_rule_may_end_before_another_that_holds_the_same_layer(root):
     freezing = TimedFreezing(root, rules("hidden:1", "hidden:2"))
 
+    freezing.apply(0)
     freezing.apply(1)
     assert len(trained(root)) == 4
     freezing.apply(2)
@@ -108,7 +114,7 @@ def test_one_rule_may_end_before_another_that_holds_the_same_layer(root):
 
 
 def test_a_rule_for_normalisation_only_names_the_class(root):
-    TimedFreezing(root, rules("BatchNormalization"))
+    TimedFreezing(root, rules("BatchNormalization")).apply(7)
 
     assert not any("normalization" in path for path in trained(root))
     assert len(trained(root)) == 4

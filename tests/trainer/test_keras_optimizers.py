@@ -191,7 +191,7 @@ def test_schedule_free_adamw_is_judged_by_the_average_of_its_steps():
     for gradient in gradients:
         optimizer.apply([tf.constant(gradient)], [variable])
         history.append(tf.convert_to_tensor(optimizer._stepped[0]).numpy())
-    average = ScheduleFreeAverage([variable], [optimizer])
+    average = ScheduleFreeAverage([optimizer])
     raw = variable.numpy()
 
     with average.active():

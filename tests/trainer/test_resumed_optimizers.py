@@ -1,8 +1,11 @@
 """A resumed training ends with the same bits, with each optimizer and what may stand around it."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests.toy.scenario import ToyScenario
 from tfaip.errors import StorageError, UsageError
@@ -90,3 +93,19 @@ def test_another_optimizer_inside_a_group_is_refused_on_resume(tmp_path):
 def test_schedule_free_adamw_refuses_another_average():
     with pytest.raises(UsageError, match=r"averages the weights by itself.*ema_decay 0"):
         train(toy_params(optimizer=ScheduleFreeAdamWOptimizer(), ema_decay=0.9))
+
+
+def test_schedule_free_adamw_is_validated_and_exported_with_its_average(tmp_path):
+    params = toy_params(
+        tmp_path, optimizer=ScheduleFreeAdamWOptimizer(beta_1=0.5), val_every_n=1, export_final=True
+    )
+
+    scenario: Any = train(params).scenario
+
+    x = np.eye(3, dtype="float32")
+    exported = tf.saved_model.load(str(tmp_path / "export" / "serve"))({"x": tf.constant(x)}, training=False)
+    judged = np.asarray(scenario.keras_predict_model({"x": x})["logits"])
+    scenario.keras_train_model.weight_average.deactivate()
+    raw = np.asarray(scenario.keras_predict_model({"x": x})["logits"])
+    np.testing.assert_allclose(exported["logits"], judged, rtol=1e-5)
+    assert not np.allclose(judged, raw, rtol=1e-3)

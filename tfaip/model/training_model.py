@@ -31,7 +31,7 @@ from tfaip.model.precision import in_float32, loss_scale
 from tfaip.model.step_functions import TrainedSteps, test_steps_function, train_steps_function
 from tfaip.model.step_guard import StepGuard
 from tfaip.model.tensorboardwriter import TensorboardWriterInterface
-from tfaip.model.weight_average import WeightAverage
+from tfaip.model.weight_average import JudgedWeights
 
 
 @dataclass
@@ -59,7 +59,7 @@ class TrainingModel(keras.Model):
         self.values: NamedValues = root.model.values
         self.steps_per_epoch = 1
         self._trained_ids: frozenset[int] = frozenset()
-        self.weight_average: WeightAverage | None = None
+        self.weight_average: JudgedWeights | None = None
         self.accumulation: GradientAccumulation | None = None
         self.input_gradient: InputGradientPenalty | None = None
         self.guard = StepGuard()

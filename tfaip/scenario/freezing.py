@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -65,9 +65,7 @@ class TimedFreezing:
         self._former = [(layer, layer.trainable) for _, layer in named_layers(root)]
         self._former_weights = [(weight, weight.trainable) for weight in root.weights]
         self._active: tuple[FreezeRule, ...] = ()
-        if rules:
-            self.apply(0)
-            check_something_trains(root, f"--trainer.freeze {' '.join(rule.text for rule in rules)}")
+        self._check_first_epoch()
 
     def apply(self, epochs_done: int) -> bool:
         """Freeze and unfreeze for the epoch after `epochs_done` epochs; return whether anything changed."""
@@ -76,16 +74,25 @@ class TimedFreezing:
             return False
         before = self._frozen()
         self._active = active
-        self._set()
+        self._set(active)
         self._report(before, epochs_done)
         return True
 
-    def _set(self) -> None:
+    def _check_first_epoch(self) -> None:
+        """Raise if nothing would train in the first epoch, in which most is frozen."""
+        if not self._layers:
+            return
+        self._set(self._layers)
+        flag = f"--trainer.freeze {' '.join(rule.text for rule in self._layers)}"
+        check_something_trains(self._root, flag)
+        self._set(())
+
+    def _set(self, active: Iterable[FreezeRule]) -> None:
         for layer, trainable in self._former:  # parents first, as each sets what is below it
             layer.trainable = trainable
         for weight, trainable in self._former_weights:
             weight.trainable = trainable
-        for rule in self._active:
+        for rule in active:
             for layer in self._layers[rule].values():
                 layer.trainable = False
 

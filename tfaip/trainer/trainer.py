@@ -17,7 +17,7 @@ from tfaip.device.device_config import DeviceConfig, DistributionStrategy
 from tfaip.errors import NonFiniteError, UsageError
 from tfaip.model.gradient_accumulation import GradientAccumulation
 from tfaip.model.precision import built_with, usable_policy, with_scaled_loss
-from tfaip.model.weight_average import WeightAverage, automatic_decay
+from tfaip.model.weight_average import JudgedWeights, WeightAverage, automatic_decay
 from tfaip.params.generics import type_argument
 from tfaip.scenario import params_files
 from tfaip.scenario.freeze_rules import FreezeRule
@@ -305,7 +305,7 @@ class Trainer(Generic[TTrainerParams]):
             logger.info("Weights are averaged with the automatic decay %.5f.", decay)
         return WeightAverage(self._train_model.trainable_variables, decay)
 
-    def _own_average(self) -> Optional[WeightAverage]:
+    def _own_average(self) -> Optional[JudgedWeights]:
         """Return the averages of optimizers that average by themselves, if there are any."""
         found = [one for one in innermost(self._optimizer) if isinstance(one, ScheduleFreeAdamW)]
         if not found:
@@ -315,7 +315,7 @@ class Trainer(Generic[TTrainerParams]):
                 "`ScheduleFreeAdamW` averages the weights by itself: set `--trainer.ema_decay 0`, or choose "
                 "another `--optimizer`."
             )
-        return ScheduleFreeAverage(self._train_model.trainable_variables, found)
+        return ScheduleFreeAverage(found)
 
     def _accumulation(self) -> Optional[GradientAccumulation]:
         num_batches = self._params.train_accum_steps

@@ -6,7 +6,7 @@ from typing import Any, Dict, Optional
 
 import keras
 
-from tfaip.model.weight_average import WeightAverage
+from tfaip.model.weight_average import JudgedWeights
 
 logger = logging.getLogger(__name__)
 
@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 class EMACallback(keras.callbacks.Callback):
     """Validation runs with the averages, and so does everything from the end of an epoch to the next one."""
 
-    def __init__(self, average: WeightAverage):
+    def __init__(self, average: JudgedWeights):
         super().__init__()
         self.average = average
 

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfaip.model.weight_average import WeightAverage
+from tfaip.model.weight_average import JudgedWeights
 from tfaip.trainer.optimizer.adabelief import one_minus_power
 
 
@@ -110,23 +110,13 @@ class ScheduleFreeAdamW(keras.optimizers.Optimizer):
         }
 
 
-class ScheduleFreeAverage(WeightAverage):
-    """Lets the model hold the averages of schedule-free optimizers where it is judged."""
+class ScheduleFreeAverage(JudgedWeights):
+    """The averages of schedule-free optimizers; they follow from the weights and the optimizers."""
 
-    def __init__(self, weights: Sequence[keras.Variable], optimizers: Sequence[ScheduleFreeAdamW]):
-        self.weights = list(weights)
-        self.averages: list[Any] = []  # nothing to store: they follow from weights and optimizer
+    def __init__(self, optimizers: Sequence[ScheduleFreeAdamW]):
+        super().__init__([variable for one in optimizers for variable, _ in one.averages()])
         self._optimizers = list(optimizers)
-        self._raw: list[tf.Tensor] | None = None
 
-    def update(self, is_update: tf.Tensor) -> None:
-        """Do nothing: the optimizers have averaged."""
-
-    def activate(self) -> None:
-        """Put the averages into the model, and keep the raw weights until `deactivate`."""
-        if self._raw is not None:
-            return
-        found = [pair for optimizer in self._optimizers for pair in optimizer.averages()]
-        self._raw = [tf.identity(w.value) for w in self.weights]
-        for variable, average in found:
-            variable.assign(average)
+    def values(self) -> list[tf.Tensor]:
+        """Return the averages."""
+        return [average for one in self._optimizers for _, average in one.averages()]

@@ -68,8 +68,10 @@ class WarmStarter(Generic[TWSP]):
         if not self._params.is_wanted:
             return
         target = TargetModel(target_model)
-        values = self._merged(target) if self._params.is_merge else self._matched(target)
-        self.apply_weights(target, [values.get(w.name, w) for w in target.weights])
+        values, report = self._merged(target) if self._params.is_merge else self._matched(target)
+        self.apply_weights(target, [values.get(w.name, np.asarray(w)) for w in target.weights])
+        for line in report:
+            logger.info("%s", line)
 
     # ---- hooks
 
@@ -103,22 +105,21 @@ class WarmStarter(Generic[TWSP]):
 
     # ---- one file
 
-    def _matched(self, target: TargetModel) -> Values:
-        """Return the new values from the file `model`, by the full names in the model."""
+    def _matched(self, target: TargetModel) -> tuple[Values, list[str]]:
+        """Return the new values from the file `model`, and lines for the log."""
         path = str(self._params.model)
         loaded = open_weights(path, f"--warmstart.model {path}")
         target_names = self._target_names(target)
         originals, names = self._loaded_names(loaded, target, target_names)
         selection = self._selected(target, target_names, loaded, originals, names)
-        logger.info("Warm start from %s", path)
-        _report(selection)
         full_name = dict(zip(target_names, target.names, strict=True))
         original = dict(zip(names, originals, strict=True))
-        values = loaded.read([original[name] for name in selection.pairs.values()])
-        return {
-            full_name[own]: self._transform_weight(values[original[other]], full_name[own], other)
+        read = loaded.read([original[name] for name in selection.pairs.values()])
+        values = {
+            full_name[own]: self._transform_weight(read[original[other]], full_name[own], other)
             for own, other in selection.pairs.items()
         }
+        return values, [f"Warm start from {path}", *_report(selection), *_report_cold(selection.cold)]
 
     def _selected(
         self,
@@ -157,8 +158,8 @@ class WarmStarter(Generic[TWSP]):
 
     # ---- several files
 
-    def _merged(self, target: TargetModel) -> Values:
-        """Return the new values from `base` and the files of `override`, by the full names in the model."""
+    def _merged(self, target: TargetModel) -> tuple[Values, list[str]]:
+        """Return the new values from `base` and the files of `override`, and lines for the log."""
         files = self._files(target)
         target_names = [self._auto_replace_numbers(name) for name in target.names]
         check_unique(target_names, "model")
@@ -171,16 +172,16 @@ class WarmStarter(Generic[TWSP]):
         )
         full_name = dict(zip(target_names, target.names, strict=True))
         values: Values = {}
+        report: list[str] = []
         for index, file in enumerate(files):
             pairs = {own: origin.name for own, origin in origins.items() if origin.part == index}
-            logger.info("Warm start of %s from %s", file.part.key or "the model", file.part.path)
-            _report(Selection.of(pairs, [], file.part.names))
+            report.append(f"Warm start of {file.part.key or 'the model'} from {file.part.path}")
+            report += _report(Selection.of(pairs, [], file.part.names))
             read = file.loaded.read([file.original[name] for name in pairs.values()])
             for own, other in pairs.items():
                 value = read[file.original[other]]
                 values[full_name[own]] = self._transform_weight(value, full_name[own], other)
-        _report_cold([name for name in target_names if name not in origins])
-        return values
+        return values, report + _report_cold([name for name in target_names if name not in origins])
 
     def _files(self, target: TargetModel) -> list["_File"]:
         params = self._params
@@ -250,14 +251,14 @@ def _short_names_by_number(names: Sequence[str], positions: Sequence[int]) -> di
     return {shortened(number, prefix): shortened(name, prefix) for number, name in numbered.items()}
 
 
-def _report(selection: Selection) -> None:
+def _report(selection: Selection) -> list[str]:
     warm = list(selection.pairs)
-    logger.info("%d weights are warm: %s", len(warm), listed(warm))
-    _report_cold(selection.cold)
+    lines = [f"{len(warm)} weights are warm: {listed(warm)}"]
     if selection.unused:
-        logger.info("%d loaded weights are not used: %s", len(selection.unused), listed(selection.unused))
+        lines.append(f"{len(selection.unused)} loaded weights are not used: {listed(selection.unused)}")
+    return lines
 
 
-def _report_cold(names: Sequence[str]) -> None:
-    if names:
-        logger.info("%d weights are cold, they keep their fresh values: %s", len(names), listed(names))
+def _report_cold(names: Sequence[str]) -> list[str]:
+    what = f"{len(names)} weights are cold, they keep their fresh values"
+    return [f"{what}: {listed(names)}"] if names else []
