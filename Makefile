@@ -29,7 +29,7 @@ demo: $(VENV)/.scenarios
 	@echo "  train/, validation/   curves and images: $(BIN)/tensorboard --logdir $(DEMO)"
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -m "not nightly"
+	$(BIN)/python -m pytest -m "not nightly" -n auto --dist loadfile
 
 nightly: $(VENV)/.dev
 	$(BIN)/python -m pytest -m nightly
