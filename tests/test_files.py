@@ -63,6 +63,63 @@ def test_foreign_files_in_a_folder_stay(tmp_path):
     assert names(tmp_path / "d" / "serve") == ["model"]
 
 
+def test_outdated_entries_go_with_the_old_folder(tmp_path):
+    for name in ("model.onnx", "results_1.json", "notes.txt"):
+        (tmp_path / "d" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "d" / name).touch()
+
+    with replaced_dir(tmp_path / "d", outdated=["model.onnx", "results*"]) as new:
+        (new / "serve").touch()
+
+    assert names(tmp_path / "d") == ["notes.txt", "serve"]
+
+
+def test_a_foreign_folder_stays_and_outdated_entries_go(tmp_path):
+    (tmp_path / "d" / "pictures").mkdir(parents=True)
+    (tmp_path / "d" / "model").mkdir()
+    (tmp_path / "d" / "model.onnx").touch()
+
+    with replaced_dir(tmp_path / "d", outdated=["model", "model.onnx"]) as new:
+        (new / "serve").mkdir()
+
+    assert names(tmp_path / "d") == ["pictures", "serve"]
+
+
+def test_a_folder_is_there_at_each_moment_of_an_exchange(tmp_path, monkeypatch):
+    with replaced_dir(tmp_path / "d") as new:
+        (new / "file").write_text("one")
+    seen = []
+    monkeypatch.setattr("tfaip.files.os.rename", lambda *_: seen.append("moved aside"))
+
+    with replaced_dir(tmp_path / "d") as new:
+        (new / "file").write_text("two")
+
+    assert (tmp_path / "d" / "file").read_text() == "two"
+    assert seen == []
+
+
+def test_a_link_to_a_folder_stays_a_link(tmp_path):
+    (tmp_path / "real" / "d").mkdir(parents=True)
+    (tmp_path / "d").symlink_to(tmp_path / "real" / "d")
+
+    with replaced_dir(tmp_path / "d") as new:
+        (new / "file").touch()
+
+    assert (tmp_path / "d").is_symlink()
+    assert names(tmp_path / "real") == ["d"]
+    assert names(tmp_path / "real" / "d") == ["file"]
+
+
+def test_a_file_system_that_cannot_exchange_gets_two_renames(tmp_path, monkeypatch):
+    monkeypatch.setattr("tfaip.files._swapped", lambda *_: False)
+    for content in ("one", "two"):
+        with replaced_dir(tmp_path / "d") as new:
+            (new / "file").write_text(content)
+
+    assert (tmp_path / "d" / "file").read_text() == "two"
+    assert names(tmp_path) == ["d"]
+
+
 def test_a_folder_lost_between_the_two_renames_comes_back(tmp_path):
     (tmp_path / ".d.old").mkdir()
     (tmp_path / ".d.old" / "file").write_text("one")

@@ -1,18 +1,21 @@
 """Files and folders that are written whole or not at all."""
 
 import contextlib
+import ctypes
 import json
 import math
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from tfaip.errors import StorageError
 
 _FLOAT_KEY = "__float__"  # JSON has no NaN and no infinity
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # of Linux: paths as they are, and both change places
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -55,13 +58,14 @@ def replace_file(new: Path, path: Path) -> None:
 
 
 @contextlib.contextmanager
-def replaced_dir(path: Path) -> Iterator[Path]:
+def replaced_dir(path: Path, *, outdated: Collection[str] = ()) -> Iterator[Path]:
     """Give an empty folder beside `path`; after the block it takes the place of `path`.
 
-    If the block fails, `path` is as it was. All files are flushed to disk before the exchange. If `path`
-    holds entries that the new folder lacks, they stay, and the new entries are exchanged one by one.
+    If the block fails, `path` is as it was. All files are flushed to disk before the exchange. Entries of
+    `path` that the new folder lacks stay, unless their names match a pattern of `outdated`; if there are
+    folders among them, the new entries are exchanged one by one. A link stays, and its target is replaced.
     """
-    path = Path(path)
+    path = Path(path).resolve() if Path(path).is_symlink() else Path(path)
     with _reported(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_leftovers(path)
@@ -70,17 +74,25 @@ def replaced_dir(path: Path) -> Iterator[Path]:
             yield new
             new.chmod(0o777 & ~_umask())
             _flush_tree(new)
-            if path.is_dir() and set(os.listdir(path)) - set(os.listdir(new)):
-                _exchange_entries(new, path)
-            else:
+            if _take_over(_kept_entries(path, new, outdated), new):
                 exchange_dir(new, path)
+            else:
+                _exchange_entries(new, path, outdated)
         except BaseException:
             shutil.rmtree(new, ignore_errors=True)
             raise
 
 
 def exchange_dir(new: Path, path: Path) -> None:
-    """Rename the folder `new` to `path`; what was there before goes away afterwards."""
+    """Rename the folder `new` to `path`; what was there before goes away afterwards.
+
+    Both change places in one step, so there is a whole folder `path` at each moment. Where the file system
+    cannot do that, the old folder is renamed first, and `recover_dir` brings it back after a kill.
+    """
+    if path.is_dir() and _swapped(new, path):
+        _flush_dir(path.parent)
+        shutil.rmtree(new, ignore_errors=True)
+        return
     old = path.with_name(f".{path.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if path.exists():
@@ -90,7 +102,36 @@ def exchange_dir(new: Path, path: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _exchange_entries(new: Path, path: Path) -> None:
+def _kept_entries(path: Path, new: Path, outdated: Collection[str]) -> list[Path]:
+    if not path.is_dir():
+        return []
+    return [
+        path / name for name in set(os.listdir(path)) - set(os.listdir(new)) if not _is_in(name, outdated)
+    ]
+
+
+def _is_in(name: str, patterns: Collection[str]) -> bool:
+    return any(fnmatch(name, pattern) for pattern in patterns)
+
+
+def _take_over(entries: list[Path], new: Path) -> bool:
+    """Let files be in the folder `new`, too; return whether all `entries` are files and can be."""
+    if any(entry.is_dir() for entry in entries):
+        return False
+    try:
+        for entry in entries:
+            os.link(entry, new / entry.name, follow_symlinks=False)
+    except OSError:  # some file systems know no second names of files
+        for entry in entries:
+            (new / entry.name).unlink(missing_ok=True)
+        return False
+    return True
+
+
+def _exchange_entries(new: Path, path: Path, outdated: Collection[str]) -> None:
+    for name in os.listdir(path):
+        if _is_in(name, outdated):
+            _remove(path / name)
     for entry in sorted(new.iterdir()):
         if entry.is_dir():
             exchange_dir(entry, path / entry.name)
@@ -98,6 +139,21 @@ def _exchange_entries(new: Path, path: Path) -> None:
             os.replace(entry, path / entry.name)
     _flush_dir(path)
     new.rmdir()
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def _swapped(one: Path, other: Path) -> bool:
+    """Let two entries of a file system change places in one step; return whether that is possible here."""
+    rename = getattr(ctypes.CDLL(None), "renameat2", None) if os.name == "posix" else None
+    if rename is None:
+        return False
+    return rename(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) == 0
 
 
 def recover_dir(path: Path) -> None:
