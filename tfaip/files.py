@@ -23,7 +23,12 @@ def write_json(path: Path, content: Any) -> None:
 
     Floats that JSON does not know are written as `{"__float__": "nan"}`, which `parse_json` reads.
     """
-    write_text(path, json.dumps(_strict(content), indent=2, ensure_ascii=False, allow_nan=False))
+    write_text(path, json_text(content))
+
+
+def json_text(content: Any) -> str:
+    """Return what `write_json` writes."""
+    return json.dumps(_strict(content), indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def parse_json(text: str) -> Any:
@@ -46,7 +51,7 @@ def write_text(path: Path, text: str) -> None:
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
-        _flush_dir(path.parent)
+        flush_dir(path.parent)
 
 
 def replace_file(new: Path, path: Path) -> None:
@@ -54,7 +59,7 @@ def replace_file(new: Path, path: Path) -> None:
     with new.open("rb") as file:
         os.fsync(file.fileno())
     os.replace(new, path)
-    _flush_dir(path.parent)
+    flush_dir(path.parent)
 
 
 @contextlib.contextmanager
@@ -73,7 +78,7 @@ def replaced_dir(path: Path, *, outdated: Collection[str] = ()) -> Iterator[Path
         try:
             yield new
             new.chmod(0o777 & ~_umask())
-            _flush_tree(new)
+            flush_tree(new)
             if _take_over(_kept_entries(path, new, outdated), new):
                 exchange_dir(new, path)
             else:
@@ -90,7 +95,7 @@ def exchange_dir(new: Path, path: Path) -> None:
     cannot do that, the old folder is renamed first, and `recover_dir` brings it back after a kill.
     """
     if path.is_dir() and _swapped(new, path):
-        _flush_dir(path.parent)
+        flush_dir(path.parent)
         shutil.rmtree(new, ignore_errors=True)
         return
     old = path.with_name(f".{path.name}.old")
@@ -98,7 +103,7 @@ def exchange_dir(new: Path, path: Path) -> None:
     if path.exists():
         os.rename(path, old)
     os.rename(new, path)
-    _flush_dir(path.parent)
+    flush_dir(path.parent)
     shutil.rmtree(old, ignore_errors=True)
 
 
@@ -137,7 +142,7 @@ def _exchange_entries(new: Path, path: Path, outdated: Collection[str]) -> None:
             exchange_dir(entry, path / entry.name)
         else:
             os.replace(entry, path / entry.name)
-    _flush_dir(path)
+    flush_dir(path)
     new.rmdir()
 
 
@@ -197,15 +202,17 @@ def _reported(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _flush_tree(root: Path) -> None:
+def flush_tree(root: Path) -> None:
+    """Flush all files and folders below `root`, and `root` itself, to disk."""
     for folder, _, names in os.walk(root):
         for name in names:
             with open(os.path.join(folder, name), "rb") as file:
                 os.fsync(file.fileno())
-        _flush_dir(Path(folder))
+        flush_dir(Path(folder))
 
 
-def _flush_dir(folder: Path) -> None:
+def flush_dir(folder: Path) -> None:
+    """Flush the entries of `folder` to disk, so that what was renamed in it stays renamed."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -131,6 +131,38 @@ def test_resume_takes_the_checkpoint_of_an_interrupted_exchange(tmp_path: Path):
     assert resume(folder)["restore"] is True
 
 
+def make_generation(folder: Path, name: str) -> Path:
+    """Give what `make_run` made a numbered checkpoint with its own params."""
+    path = folder / "checkpoints" / name
+    path.mkdir(parents=True)
+    (path / "manifest.json").touch()
+    (path / "trainer_params.json").write_text((folder / "trainer_params.json").read_text())
+    return path
+
+
+@pytest.mark.parametrize("sub_dir", [".", "sub/dir"])
+def test_resume_goes_on_from_one_checkpoint_of_several(tmp_path: Path, sub_dir: str):
+    folder = make_run(tmp_path / "run", sub_dir)
+    one = make_generation(folder, "00001-epoch-1")
+    make_generation(folder, "00002-epoch-2")
+
+    params = resume(one)["params"]
+
+    assert params.output_dir == str(tmp_path / "run")
+    assert tmp_path / "run" / params.saved_checkpoint_sub_dir == one
+
+
+def test_lost_params_are_those_of_the_newest_checkpoint(tmp_path: Path):
+    folder = make_run(tmp_path / "run", epochs=77)
+    make_generation(folder, "00001-epoch-1")
+    (folder / "trainer_params.json").unlink()
+
+    params = resume(folder)["params"]
+
+    assert (params.epochs, params.output_dir) == (77, str(tmp_path / "run"))
+    assert params.saved_checkpoint_sub_dir == "."
+
+
 def test_resume_needs_a_checkpoint(tmp_path: Path):
     folder = make_run(tmp_path / "run")
     (folder / "variables").rmdir()

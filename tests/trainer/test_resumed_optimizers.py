@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from tests.toy.scenario import ToyScenario
-from tfaip.errors import StorageError, UsageError
+from tfaip.errors import UsageError
 from tfaip.trainer.optimizer import (
     DEFAULT_OPTIMIZERS,
     AdamOptimizer,
@@ -86,7 +86,7 @@ def test_another_optimizer_inside_a_group_is_refused_on_resume(tmp_path):
     params.epochs = 2
     params.optimizer = AdamOptimizer(groups=["bias=lr*2"], weight_decay=0.1)
 
-    with pytest.raises(StorageError, match=r"GroupedOptimizer\(Adam, Adam\), now it is .*AdamW, AdamW"):
+    with pytest.raises(UsageError, match=r"GroupedOptimizer\(Adam, Adam\), now it is .*AdamW, AdamW"):
         ToyScenario.create_trainer(params, restore=True).train()
 
 

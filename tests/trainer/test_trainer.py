@@ -21,9 +21,12 @@ TREE = [
     *("best", "best/net_config.json", "best/serve", "best/trainer_params.json"),
     *("export", "export/net_config.json", "export/scenario_params.json", "export/serve"),
     *("metrics.jsonl", "run_info.json", "train", "trainer_params.json", "validation"),
-    *("variables", "variables/state.json"),
-    *("variables/variables.data-00000-of-00001", "variables/variables.index"),
+    *("checkpoints", "variables"),
 ]
+CHECKPOINT = ["manifest.json", "state.json", "trainer_params.json"]
+CHECKPOINT += ["variables.data-00000-of-00001", "variables.index"]
+for name in ("checkpoints/00001-epoch-1", "checkpoints/00002-epoch-2"):
+    TREE += [name, *(f"{name}/{file}" for file in CHECKPOINT)]
 
 
 def toy_params(output_dir=None, **kwargs):

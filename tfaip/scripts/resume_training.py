@@ -21,7 +21,7 @@ def main(args: Sequence[str] | None = None) -> Any:
         program="tfaip-resume-training",
         operand="FOLDER",
         summary="Go on with a training from its last checkpoint. Flags change its parameters.",
-        operand_help="the output_dir of the training, or the trainer_params.json in it",
+        operand_help="the output_dir of a training, the trainer_params.json in it, or one of its checkpoints",
         example="tfaip-resume-training run --trainer.epochs 20",
     )
     path, flags = command.split(args)
@@ -29,12 +29,13 @@ def main(args: Sequence[str] | None = None) -> Any:
     from tfaip.params.user_modules import import_failures_reported
     from tfaip.scenario.discovery import search_working_directory
     from tfaip.scenario.params_files import trainer_params_from_path
-    from tfaip.scripts.resume_folder import check_same_folder, folder_to_resume
+    from tfaip.scripts.resume_folder import check_same_folder, folder_to_resume, params_to_resume
     from tfaip.scripts.training import parse_trainer_params, start_training
 
     search_working_directory()
     with import_failures_reported("the scenario"):
-        stored, scenario = trainer_params_from_path(path)
+        file = params_to_resume(Path(path).expanduser())
+        stored, scenario = trainer_params_from_path(file)
     written_to = stored.output_dir
     stored.output_dir = folder_to_resume(Path(path).expanduser(), stored)
     params = parse_trainer_params(command, path, stored, flags)

@@ -1,36 +1,42 @@
 """Save and restore weights, optimizer and state; never leave half a checkpoint.
 
-A checkpoint is a folder `variables` with a TensorFlow tensor bundle `variables.*` and `state.json`, which is
-written beside, flushed, and renamed as a whole. The state in it is what counts on a resume: the
-`trainer_params.json` beside it is written afterwards and may be one epoch behind after a kill.
+A checkpoint is a folder with a TensorFlow tensor bundle `variables.*`, `state.json`, `trainer_params.json`
+and a manifest, see `generations`. Its state is what counts on a resume: the `trainer_params.json` of the
+training is written afterwards and may be one epoch behind after a kill.
 """
 
 import contextlib
+import functools
 import logging
 import re
-from collections.abc import Iterator
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tfaip.errors import NonFiniteError, StorageError
-from tfaip.files import parse_json, recover_dir, replaced_dir, write_json
+from tfaip.errors import NonFiniteError, StorageError, UsageError
+from tfaip.files import json_text, parse_json, recover_dir, write_text
 from tfaip.model.finite import FiniteWeights
 from tfaip.model.training_model import TrainingModel
 from tfaip.scenario.weight_names import weight_names
+from tfaip.trainer import generations
+from tfaip.trainer.generations import DamagedError
 from tfaip.trainer.optimizer.grouped import optimizer_name
 from tfaip.trainer.state import TrainerState
 from tfaip.version import __version__
 
 logger = logging.getLogger(__name__)
 
-FOLDER = "variables"
+FOLDER = generations.LINK
 BUNDLE = "variables"
-STATE = "state.json"
-FORMAT = 1
+STATE = generations.STATE
 _SHOWN = 5  # names in a message
 
 
@@ -38,13 +44,35 @@ class CheckpointWriter:
     """Writes a checkpoint in two moments: the weights early in the end of an epoch, the state late.
 
     Between the two the model may hold averaged weights, be validated and exported; the checkpoint holds what
-    was captured, and becomes visible with the state.
+    was captured, and becomes visible with the state. The files are written by a thread beside the training;
+    what goes wrong in it is raised by the next `commit`, or by `wait`.
+
+    Args:
+        model: What is saved.
+        keep: Checkpoints that are kept in a folder, beside the one of the best epoch.
+        folders: Returns all folders in which the training has checkpoints.
+
+    Attributes:
+        run: The id of the training; a resumed one has that of its checkpoint.
+        damaged: Checkpoints that were found to be damaged; they go when there is a new one.
     """
 
-    def __init__(self, model: TrainingModel):
+    def __init__(
+        self,
+        model: TrainingModel,
+        *,
+        keep: int = 2,
+        folders: Callable[[], Sequence[Path]] | None = None,
+    ):
+        self.run = uuid.uuid4().hex[:12]
+        self.damaged: Collection[Path] = ()
         self._model = model
+        self._keep = keep
+        self._folders = folders
         self._captured: dict[str, np.ndarray] | None = None
         self._finite = FiniteWeights(list(named_tensors(model).values()))
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
+        self._running: Future[None] | None = None
 
     def capture(self) -> None:
         """Keep the weights and the optimizer as they are now.
@@ -64,43 +92,166 @@ class CheckpointWriter:
             )
         self._captured = captured
 
-    def commit(self, folder: Path, state: TrainerState) -> bool:
-        """Write what was captured, with `state`, to `folder/variables`; return whether there was anything."""
+    def commit(self, folder: Path, state: TrainerState, files: Mapping[str, Any] | None = None) -> bool:
+        """Begin to write what was captured, with `state`; return whether there was anything.
+
+        Args:
+            folder: Where `checkpoints/<number>-epoch-<n>` and the link `variables` will be.
+            state: It belongs to what was captured.
+            files: JSON by file name, which is stored in the checkpoint and, after it, beside it.
+        """
+        self.wait()
         if self._captured is None:
             return False
-        with replaced_dir(folder / FOLDER) as new:
-            _write_bundle(new, self._captured)
-            description = {
-                "format": FORMAT,
-                "tfaip_version": __version__,
-                "optimizer": _optimizer_name(self._model),
-                "trained": canonical_names(self._model.trained_variables),
-                "weights": _names_of_weights(self._model),
-                "state": state.to_dict(),
-            }
-            write_json(new / STATE, description)
+        texts = {name: json_text(content) for name, content in (files or {}).items()}
+        texts[STATE] = json_text(self._description(state))
+        work = functools.partial(self._write, folder, self._captured, texts, state)
         self._captured = None
+        self._running = self._thread.submit(work)
         return True
 
+    def wait(self) -> None:
+        """Return when nothing is being written.
 
-def restore(model: TrainingModel, folder: Path) -> TrainerState:
-    """Put the checkpoint in `folder/variables` into `model`, and return the state of the training.
+        Raises:
+            StorageError: The last checkpoint could not be written.
+        """
+        running, self._running = self._running, None
+        if running is not None:
+            running.result()
+
+    def _description(self, state: TrainerState) -> dict[str, Any]:
+        return {
+            "format": generations.FORMAT,
+            "tfaip_version": __version__,
+            "optimizer": _optimizer_name(self._model),
+            "trained": canonical_names(self._model.trained_variables),
+            "weights": _names_of_weights(self._model),
+            "state": state.to_dict(),
+        }
+
+    def _write(
+        self, folder: Path, tensors: dict[str, np.ndarray], texts: dict[str, str], state: TrainerState
+    ) -> None:
+        size = sum(tensor.nbytes for tensor in tensors.values()) + sum(map(len, texts.values()))
+
+        def write(new: Path) -> None:
+            _write_bundle(new, tensors)
+            for name, text in texts.items():
+                (new / name).write_text(text, encoding="utf-8")
+
+        folders = [folder] if self._folders is None else self._folders()
+        with _write_reported(folder, size):
+            path = generations.commit(
+                folder,
+                write,
+                serial=generations.next_serial(folders),
+                epoch=state.epoch,
+                step=0,
+                facts={"run": self.run, **self._judged(state, generations.newest_facts(folders))},
+            )
+            for name, text in texts.items():
+                if name != STATE:
+                    write_text(folder / name, text)
+        logger.debug("Saved the checkpoint %s", path)
+        generations.prune(folder, keep=self._keep, run=self.run, damaged=self.damaged)
+
+    def _judged(self, state: TrainerState, newest: dict[str, Any]) -> dict[str, Any]:
+        """Return whether the epoch of `state` is the best so far: its value is a new one."""
+        best = state.best.current
+        before = newest.get("best") if newest.get("run") == self.run else None
+        return {"best": best, "is_best": best is not None and best != before and state.best.n == 1}
+
+
+class Restored(NamedTuple):
+    """What was put into a model.
+
+    Attributes:
+        state: The state of the training.
+        path: The checkpoint.
+        run: The id of the training; empty if an older version wrote it.
+        damaged: Newer checkpoints that could not be used.
+    """
+
+    state: TrainerState
+    path: Path
+    run: str
+    damaged: tuple[Path, ...]
+
+
+def restore(model: TrainingModel, *folders: Path) -> Restored:
+    """Put the newest checkpoint in `folders` that is not damaged into `model`.
+
+    Args:
+        model: What is restored.
+        folders: Folders with `checkpoints`, or a single checkpoint.
 
     Raises:
-        StorageError: There is no checkpoint, it cannot be read, or it does not fit the model; then nothing is
+        StorageError: There is no checkpoint, all are damaged, or it does not fit the model; then nothing is
             changed.
     """
-    path = folder / FOLDER
-    recover_dir(path)
-    description = _read_description(path)
+    if len(folders) == 1 and generations.is_generation(folders[0]):
+        found = [generations.Generation(0, folders[0])]
+    else:
+        for folder in folders:
+            recover_dir(folder / FOLDER)  # older versions exchanged it in two steps
+        found = generations.generations(folders)
+    for path in (path for folder in folders for path in generations.incomplete(folder)):
+        logger.warning("Ignored the incomplete checkpoint `%s`.", path)
+    problems: dict[generations.Generation, str] = {}
+    for one in found:
+        try:
+            run, description, tensors = _read(one.path)
+        except DamagedError as error:
+            problems[one] = str(error)
+            continue
+        for damaged, reason in problems.items():
+            logger.warning("The checkpoint %s is damaged: %s; using %s.", damaged.name, reason, one.name)
+        _put(model, one.path, description, tensors)
+        state = TrainerState.from_dict(description["state"])
+        return Restored(state, one.path, run, tuple(damaged.path for damaged in problems))
+    raise _nothing_to_restore(folders, problems)
+
+
+def _nothing_to_restore(folders: Sequence[Path], problems: dict[generations.Generation, str]) -> StorageError:
+    where = ", ".join(f"`{folder}`" for folder in folders)
+    if not problems:
+        return StorageError(
+            f"There is no checkpoint in {where} to resume from. Give the output folder of a training that "
+            "has finished an epoch, with `--trainer.write_checkpoints True`."
+        )
+    listed = "; ".join(f"{one.name}: {reason}" for one, reason in problems.items())
+    return StorageError(
+        f"All checkpoints in {where} are damaged: {listed}. Nothing was changed. Restore one from a copy, or "
+        "start anew in another `--trainer.output_dir`."
+    )
+
+
+def _read(path: Path) -> tuple[str, dict[str, Any], dict[str, np.ndarray]]:
+    """Return the run, the description and the tensors of a checkpoint, after its digests were checked."""
+    is_numbered = (path / generations.MANIFEST).exists() or path.parent.name == generations.STORE
+    run = generations.check_digests(path)["run"] if is_numbered else ""
+    try:
+        description = parse_json((path / STATE).read_text(encoding="utf-8"))
+        number, version = description["format"], description.get("tfaip_version", "newer")
+        generations.refuse_newer(path, number, version)
+        return run, description, _read_bundle(path)
+    except UsageError:
+        raise
+    except (OSError, ValueError, LookupError, RuntimeError, TypeError, tf.errors.OpError) as error:
+        raise DamagedError(f"{type(error).__name__}: {_first_line(error)}") from error
+
+
+def _put(
+    model: TrainingModel, path: Path, description: dict[str, Any], tensors: dict[str, np.ndarray]
+) -> None:
+    """Load a checkpoint if it fits, all or nothing."""
     variables = named_tensors(model)
-    tensors = _read_bundle(path)
     _check_same_optimizer(description, model, path)
     _check_same_tensors(variables, tensors, path)
     _check_same_order(description, model, path)
     for name, variable in variables.items():
         variable.assign(tensors[name])
-    return TrainerState.from_dict(description["state"])
 
 
 def named_tensors(model: TrainingModel) -> dict[str, tf.Variable]:
@@ -182,56 +333,59 @@ def _optimizer_name(model: TrainingModel) -> str:
 
 def _write_bundle(folder: Path, tensors: dict[str, np.ndarray]) -> None:
     names = list(tensors)
-    try:
+    with tf.device("CPU"):
         tf.raw_ops.SaveV2(
             prefix=str(folder / BUNDLE),
             tensor_names=names,
             shape_and_slices=[""] * len(names),
             tensors=[tensors[name] for name in names],
         )
-    except tf.errors.OpError as error:
-        raise StorageError(
-            f"Could not write the checkpoint `{folder.parent / FOLDER}`: {_first_line(error)}. The one "
-            "before is unchanged. Make room or choose another `--trainer.output_dir`."
-        ) from error
-
-
-def _read_bundle(path: Path) -> dict[str, np.ndarray]:
-    with _damage_reported(path):
-        reader = tf.train.load_checkpoint(str(path / BUNDLE))
-        return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
-
-
-def _read_description(path: Path) -> dict[str, Any]:
-    if not path.is_dir():
-        raise StorageError(
-            f"There is no checkpoint `{path}` to resume from. Give the output folder of a training that has "
-            "finished an epoch, with `--trainer.write_checkpoints True`."
-        )
-    with _damage_reported(path):
-        description = parse_json((path / STATE).read_text(encoding="utf-8"))
-    if description["format"] > FORMAT:
-        raise StorageError(
-            f"The checkpoint `{path}` has format {description['format']}, this version of tfaip reads up to "
-            f"{FORMAT}. Resume with tfaip {description.get('tfaip_version', 'newer')}."
-        )
-    return description
 
 
 @contextlib.contextmanager
-def _damage_reported(path: Path) -> Iterator[None]:
+def _write_reported(folder: Path, size: int) -> Iterator[None]:
     try:
         yield
-    except (OSError, ValueError, LookupError, RuntimeError, tf.errors.OpError) as error:
+    except StorageError:
+        raise
+    except (OSError, tf.errors.OpError) as error:
         raise StorageError(
-            f"The checkpoint `{path}` is damaged: {type(error).__name__}: {_first_line(error)}. Nothing was "
-            "changed. Restore the folder from a copy, or start anew in another `--trainer.output_dir`."
+            f"Could not write a checkpoint of {_megabytes(size)} to `{folder / generations.STORE}`, where "
+            f"{_megabytes(_free(folder))} are free: {_first_line(error)}. The one before is unchanged. Make "
+            "room, then go on with the training."
         ) from error
+
+
+def _free(folder: Path) -> int:
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    return shutil.disk_usage(existing).free
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.3g} MB"
+
+
+def _read_bundle(path: Path) -> dict[str, np.ndarray]:
+    with path_without_patterns(path) as plain:
+        reader = tf.train.load_checkpoint(str(plain / BUNDLE))
+        return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+
+
+@contextlib.contextmanager
+def path_without_patterns(folder: Path) -> Iterator[Path]:
+    """Give a path to `folder` in which TensorFlow's reader of checkpoints sees no pattern such as `[a]`."""
+    if not re.search(r"[*?\[\]\\]", str(folder.absolute())):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        link = Path(temporary) / "checkpoint"
+        link.symlink_to(folder.absolute(), target_is_directory=True)
+        yield link
 
 
 def _check_same_optimizer(description: dict[str, Any], model: TrainingModel, path: Path) -> None:
     if description["optimizer"] != _optimizer_name(model):
-        raise StorageError(
+        raise UsageError(
             f"The checkpoint `{path}` was written with the optimizer {description['optimizer']}, now it is "
             f"{_optimizer_name(model)}, whose state it does not hold. Resume with the same `--optimizer`."
         )
@@ -242,12 +396,18 @@ def _check_same_tensors(
 ) -> None:
     missing = sorted(set(variables) - set(tensors))
     unexpected = sorted(set(tensors) - set(variables))
+    both = [(name, tensors[name], variable) for name, variable in variables.items() if name in tensors]
     changed = [
-        f"{name} {tuple(tensors[name].shape)} -> {tuple(variable.shape)}"
-        for name, variable in variables.items()
-        if name in tensors and tuple(tensors[name].shape) != tuple(variable.shape)
+        f"{name} {tuple(tensor.shape)} -> {tuple(variable.shape)}"
+        for name, tensor, variable in both
+        if tuple(tensor.shape) != tuple(variable.shape)
     ]
-    found = {"missing": missing, "unexpected": unexpected, "another shape": changed}
+    retyped = [
+        f"{name} {tensor.dtype} -> {variable.dtype.name}"
+        for name, tensor, variable in both
+        if tensor.dtype != variable.dtype.as_numpy_dtype
+    ]
+    found = {"missing": missing, "unexpected": unexpected, "another shape": changed, "another type": retyped}
     problems = [f"{what}: {', '.join(names)}" for what, names in found.items() if names]
     if problems:
         raise StorageError(

@@ -375,6 +375,12 @@ class TrainerParams(Generic[TScenarioParams, TTrainerPipelineParams]):
             help="module:Class of Keras callbacks and policies of your own, created without arguments."
         ),
     )
+    keep: int = field(
+        default=2,
+        metadata=pai_meta(
+            help="Checkpoints that are kept: the newest ones, and beside them that of the best epoch."
+        ),
+    )
     preload_data: bool = field(
         default=False,
         metadata=pai_meta(help="Read and process all samples once, and keep them in memory."),
@@ -445,6 +451,7 @@ class TrainerParams(Generic[TScenarioParams, TTrainerPipelineParams]):
 
     def _check_running(self) -> None:
         check_one_of("--trainer.progress_bar_mode", self.progress_bar_mode, (0, 1, 2))
+        check_number("--trainer.keep", self.keep, at_least=1)
         check_number("--trainer.progbar_delta_time", self.progbar_delta_time, at_least=0)
         check_one_of("--trainer.tf_cpp_min_log_level", self.tf_cpp_min_log_level, (0, 1, 2, 3))
         check_number(

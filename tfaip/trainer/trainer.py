@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from tfaip.data.pipeline.definitions import PipelineMode
 from tfaip.device.device_config import DeviceConfig, DistributionStrategy
-from tfaip.errors import NonFiniteError, UsageError
+from tfaip.errors import NonFiniteError, StorageError, UsageError
 from tfaip.model.gradient_accumulation import GradientAccumulation
 from tfaip.model.precision import built_with, usable_policy, with_scaled_loss
 from tfaip.model.weight_average import JudgedWeights, WeightAverage, automatic_decay
@@ -22,7 +22,7 @@ from tfaip.params.generics import type_argument
 from tfaip.scenario import params_files
 from tfaip.scenario.freeze_rules import FreezeRule
 from tfaip.scenario.freezing import TimedFreezing
-from tfaip.trainer import checkpoints
+from tfaip.trainer import checkpoints, generations
 from tfaip.trainer.callback_order import callbacks_in_order
 from tfaip.trainer.callback_states import collect_states, restore_states
 from tfaip.trainer.callbacks.logger_callback import LoggerCallback
@@ -228,7 +228,7 @@ class Trainer(Generic[TTrainerParams]):
         It may be called again with exchanged data and callbacks; model, optimizer and averages go on.
         """
         params = self._params
-        with self._checkpoint_named(), self._open_stream() as batches:
+        with self._checkpoint_named(), self._checkpoint_awaited(), self._open_stream() as batches:
             self._scenario.fit(
                 epochs=params.epochs,
                 callbacks=self._callbacks,
@@ -293,7 +293,9 @@ class Trainer(Generic[TTrainerParams]):
             )
         self._train_model.weight_average = self._own_average() or self._average()
         self._train_model.accumulation = self._accumulation()
-        self._checkpoint_writer = checkpoints.CheckpointWriter(self._train_model)
+        self._checkpoint_writer = checkpoints.CheckpointWriter(
+            self._train_model, keep=params.keep, folders=self._checkpoint_folders
+        )
 
     def _average(self) -> Optional[WeightAverage]:
         decay = self._params.ema_decay
@@ -345,13 +347,19 @@ class Trainer(Generic[TTrainerParams]):
             return
         params = self._params
         folder = Path(params.output_dir or ".") / params.saved_checkpoint_sub_dir
-        self._state = checkpoints.restore(self._train_model, folder)
+        restored = checkpoints.restore(self._train_model, folder)
+        self._checkpoint_writer.run = restored.run or self._checkpoint_writer.run
+        self._checkpoint_writer.damaged = restored.damaged
+        self._state = restored.state
         params.current_epoch = self._state.epoch
         self._state.best.write(params.early_stopping)
         for name, state in self._state.schedules.items():
             if name in self._schedules:
                 self._schedules[name].restore(state)
-        logger.info("Resumed after epoch %d from %s", self._state.epoch, folder / checkpoints.FOLDER)
+        logger.info("Resumed after epoch %d from %s", self._state.epoch, restored.path)
+
+    def _checkpoint_folders(self) -> List[Path]:
+        return generations.folders_of(Path(self._params.output_dir or "."), self._params.checkpoint_sub_dir)
 
     def _freeze(self) -> None:
         """Freeze the layers that wait for an epoch; the optimizer knows them already."""
@@ -385,6 +393,19 @@ class Trainer(Generic[TTrainerParams]):
                 raise self._error_of_data(stream) or self._error_of_xla(error) or error from error
             finally:
                 self._stream = None
+
+    @contextlib.contextmanager
+    def _checkpoint_awaited(self) -> Iterator[None]:
+        """Leave the block when the last checkpoint is on disk; an error of the training goes first."""
+        try:
+            yield
+        except BaseException:
+            try:
+                self._checkpoint_writer.wait()
+            except StorageError as error:
+                logger.error("%s", error)  # noqa: TRY400 - the error that ends the training follows
+            raise
+        self._checkpoint_writer.wait()
 
     @contextlib.contextmanager
     def _checkpoint_named(self) -> Iterator[None]:

@@ -66,6 +66,7 @@ class TrainerCheckpointsCallback(keras.callbacks.Callback):
         sub_dir = params.checkpoint_sub_dir.format(epoch=epochs_done) or "."
         params.saved_checkpoint_sub_dir = sub_dir
         folder = Path(self.log_dir or ".") / sub_dir
-        if self._writer is not None:
-            self._writer.commit(folder, self._state(epochs_done))
-        write_json(folder / params.scenario.trainer_params_filename, params.to_dict())  # type: ignore[attr-defined]
+        files = {params.scenario.trainer_params_filename: params.to_dict()}  # type: ignore[attr-defined]
+        if self._writer is None or not self._writer.commit(folder, self._state(epochs_done), files):
+            for name, content in files.items():
+                write_json(folder / name, content)
