@@ -57,6 +57,7 @@ HEAVY = [
     "tfaip.scenario.freezing",
     "tfaip.scenario.listfile.listfilelav",
     "tfaip.scenario.rebuilding",
+    "tfaip.scenario.saved_weights",
     "tfaip.scenario.summary",
     "tfaip.scenario.weight_names",
     "tfaip.predict.blocks",

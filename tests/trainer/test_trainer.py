@@ -18,8 +18,9 @@ from tfaip.trainer.callbacks.train_params_logger import TrainerCheckpointsCallba
 from tfaip.trainer.trainer import Trainer
 
 TREE = [
-    *("best", "best/net_config.json", "best/serve", "best/trainer_params.json"),
-    *("export", "export/net_config.json", "export/scenario_params.json", "export/serve"),
+    *("best", "best/comparison.json", "best/net_config.json", "best/serve", "best/trainer_params.json"),
+    *("export", "export/comparison.json", "export/net_config.json", "export/scenario_params.json"),
+    "export/serve",
     *("metrics.jsonl", "run_info.json", "train", "trainer_params.json", "validation"),
     *("checkpoints", "variables"),
 ]

@@ -2,9 +2,9 @@
 
 import logging
 import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Iterable
 
-import numpy as np
 import tensorflow as tf
 
 from tfaip.data.pipeline.definitions import PipelineMode
@@ -13,7 +13,8 @@ from tfaip.errors import UsageError
 from tfaip.model.input_gradient import InputGradientPenalty
 from tfaip.model.precision import computing_in_float32
 from tfaip.model.training_model import TrainingModel
-from tfaip.scenario.export import SavedGraph
+from tfaip.scenario.comparison import ComparedSamples
+from tfaip.scenario.export import SavedGraph, compare_outputs, zeros
 from tfaip.scenario.freezing import check_something_trains, freeze
 from tfaip.scenario.summary import layer_table
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from tfaip.scenario.scenariobase import ScenarioBase
 
 logger = logging.getLogger(__name__)
-
-_LARGEST_DIFFERENCE = 1e-4  # of a saved and loaded model, relative to the largest output
 
 
 def traced_training_model(scenario: "ScenarioBase", no_train_scope: str | None) -> TrainingModel:
@@ -57,25 +56,31 @@ def export_graphs(scenario: "ScenarioBase") -> dict[str, SavedGraph]:
     return {label: SavedGraph(graph) for label, graph in graphs.items()}
 
 
-def check_save_and_load(graph: SavedGraph) -> None:
+def check_save_and_load(graph: SavedGraph, tolerance: float | None) -> None:
     """Save the graph, load it, and compare the outputs for a batch of zeros.
 
     Raises:
         UsageError: It cannot be saved, or what is loaded computes something else.
     """
-    inputs = {key: _zeros(spec) for key, spec in graph.input_specs.items()}
+    samples = ComparedSamples()
+    samples.keep({key: zeros(spec) for key, spec in graph.input_specs.items()}, "made-up")
     try:
         with tempfile.TemporaryDirectory(prefix="tfaip-load-test-") as folder:
             graph.save(folder)
-            loaded = tf.saved_model.load(folder)
-            outputs = loaded.signatures["serving_default"](**inputs)  # type: ignore[union-attr]
+            comparison = compare_outputs(graph, Path(folder), samples, tolerance)
     except Exception as error:
         raise UsageError(
             f"The prediction model cannot be saved and loaded: {type(error).__name__}: {error}. Correct the "
             "graph, or skip this test with `--trainer.skip_model_load_test True`."
         ) from error
-    for key, expected in graph(inputs).items():
-        _compare(key, np.asarray(expected), np.asarray(outputs[key]))
+    if comparison.refused:
+        names = ", ".join(f"`{name}`" for name in sorted(comparison.refused))
+        raise UsageError(
+            f"The saved and loaded prediction model computes another {names} than the model in memory, so "
+            "its exports would be wrong. Look for random or stateful operations in the prediction graph, "
+            "accept more with `--scenario.export_tolerance`, or skip this test with "
+            "`--trainer.skip_model_load_test True`."
+        )
 
 
 def fit(
@@ -156,22 +161,3 @@ def _batched(specs: dict[str, Any]) -> dict[str, tf.TensorSpec]:
         spec = as_spec(given)
         batched[key] = tf.TensorSpec((None, *spec.shape), tf.as_dtype(spec.dtype), name=key)
     return batched
-
-
-def _zeros(spec: tf.TensorSpec) -> tf.Tensor:
-    shape = [1 if axis is None else axis for axis in spec.shape]
-    return tf.fill(shape, "") if spec.dtype == tf.string else tf.zeros(shape, spec.dtype)
-
-
-def _compare(key: str, expected: np.ndarray, got: np.ndarray) -> None:
-    if expected.dtype.kind != "f":
-        is_same = np.array_equal(expected, got)
-    else:
-        scale = max(1.0, float(np.max(np.abs(expected), initial=0.0)))
-        is_same = np.allclose(expected, got, rtol=0, atol=_LARGEST_DIFFERENCE * scale, equal_nan=True)
-    if not is_same:
-        raise UsageError(
-            f"The saved and loaded prediction model computes another `{key}` than the model in memory, so "
-            "its exports would be wrong. Look for random or stateful operations in the prediction graph, or "
-            "skip this test with `--trainer.skip_model_load_test True`."
-        )

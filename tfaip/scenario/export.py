@@ -1,14 +1,24 @@
 """An export: the SavedModel, the params, the resources, and a description for other programs."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
 import tensorflow as tf
 
-from tfaip.errors import UsageError
+from tfaip.data.pipeline.definitions import PipelineMode
+from tfaip.errors import StorageError, UsageError
 from tfaip.files import replaced_dir, write_json
 from tfaip.model.precision import computing_in_float32
+from tfaip.scenario.comparison import (
+    ComparedSamples,
+    Comparison,
+    entry,
+    entry_of_weights,
+    write_report,
+)
+from tfaip.scenario.saved_weights import WEIGHTS_ATTRIBUTE, check_weights, same_weights, saved_weights
 from tfaip.scenario.scenariobaseparams import NetConfigNodeSpec, NetConfigParamsBase
 from tfaip.scenario.weight_names import weight_names
 from tfaip.version import __version__
@@ -16,7 +26,8 @@ from tfaip.version import __version__
 if TYPE_CHECKING:
     from tfaip.scenario.scenariobase import ScenarioBase
 
-WEIGHTS_ATTRIBUTE = "weights"  # of a SavedModel; what a warm start reads
+IN_MEMORY = "the model in memory"  # what a SavedModel is compared with, in reports
+OUTDATED = ("lav_results*.json", "model.onnx", "model.tflite", "model.keras")  # of the export before
 
 
 class SavedGraph(tf.Module):
@@ -25,6 +36,10 @@ class SavedGraph(tf.Module):
     The signature `serving_default` takes the inputs by name and gives the outputs by name; the loaded object
     itself can be called with the dict of inputs. Its `weights` are the variables by their full names, since
     the variables of Keras 3 do not know in which layers they are.
+
+    Attributes:
+        keras_model: The model.
+        comparison: How outputs of a SavedModel of this trace compared with the model, once they did.
     """
 
     def __init__(self, keras_model: keras.Model):
@@ -32,6 +47,7 @@ class SavedGraph(tf.Module):
         self.keras_model = keras_model
         variables = [weight.value for weight in keras_model.weights]
         setattr(self, WEIGHTS_ATTRIBUTE, dict(zip(weight_names(keras_model), variables, strict=True)))
+        self.comparison: Comparison | None = None
         self._signature: Any = None
 
     @property
@@ -40,6 +56,17 @@ class SavedGraph(tf.Module):
         inputs = self.keras_model.input
         layers = inputs if isinstance(inputs, dict) else {x.name: x for x in keras.tree.flatten(inputs)}
         return {key: tf.TensorSpec(x.shape, x.dtype, name=key) for key, x in layers.items()}
+
+    @property
+    def named_weights(self) -> dict[str, tf.Variable]:
+        """The weights by their full names."""
+        return dict(getattr(self, WEIGHTS_ATTRIBUTE))
+
+    def in_memory(self) -> Callable[[Any], dict[str, Any]]:
+        """Return the model as a function from inputs to outputs by name, traced anew."""
+        function = tf.function(self._outputs, input_signature=[self.input_specs], autograph=False)
+        function.get_concrete_function()  # Here, because TensorFlow warns of traces in calls.
+        return function
 
     @tf.function(autograph=False)
     def __call__(self, inputs: Any, training: bool = False) -> Any:
@@ -73,11 +100,24 @@ def export_scenario(
     trainer_params: Any,
     export_resources: bool,
 ) -> None:
-    """Write an export to the folder `path`; what was there before is replaced when all is written."""
+    """Write an export to the folder `path`, compare it, and replace what was there before.
+
+    Raises:
+        StorageError: It can not be written, or computes something else than the model.
+    """
     if not graphs:
         raise UsageError("Call `setup_training` of the scenario before `export`.")
-    with replaced_dir(Path(path)) as folder:
+    with replaced_dir(Path(path), outdated=OUTDATED) as folder:
         write_into(folder, scenario, graphs, trainer_params, export_resources)
+        if scenario.params.export_serve:
+            samples = compared_samples(scenario, graphs)
+            report = {
+                name: _compared(
+                    graph, folder / name, f"{path}/{name}", samples, scenario.params.export_tolerance
+                )
+                for name, graph in _named(scenario, graphs).items()
+            }
+            write_report(folder, report)
 
 
 def write_into(
@@ -95,16 +135,104 @@ def write_into(
         scenario.data.dump_resources(str(folder), in_scenario["data"])
         in_scenario["data"]["resource_base_path"] = "."
     if params.export_serve:
-        for label, graph in graphs.items():
-            name = (
-                params.default_serve_dir if label == "default" else f"{params.additional_serve_dir}/{label}"
-            )
-            graph.save(str(folder / name))
+        for name, graph in _named(scenario, graphs).items():
+            _save(graph, folder / name)
     if params.export_net_config:
         description: Any = scenario.net_config()
         write_json(folder / params.net_config_filename, description.to_dict())
     name = params.trainer_params_filename if trainer_params else params.scenario_params_filename
     write_json(folder / name, content)
+
+
+def is_current(scenario: "ScenarioBase", graphs: dict[str, SavedGraph], path: Path) -> bool:
+    """Return whether the export at `path` is there and holds the weights of this moment, bit for bit."""
+    if not scenario.params.export_serve:
+        return path.is_dir()
+    return all(
+        same_weights(saved_weights(path / name), graph.named_weights)
+        for name, graph in _named(scenario, graphs).items()
+    )
+
+
+def compared_samples(scenario: "ScenarioBase", graphs: dict[str, SavedGraph]) -> ComparedSamples:
+    """Return the samples on which to compare: those kept, else the first of the validation, else zeros."""
+    samples = scenario.compared_samples
+    pipeline = scenario.data.pipeline_by_mode(PipelineMode.EVALUATION)
+    if not samples.batches and pipeline is not None:
+        with pipeline.generate_input_batches() as batches:
+            inputs, targets, _ = next(iter(batches), ({}, {}, {}))
+            samples.keep({**targets, **inputs}, "validation")
+    if not samples.batches:
+        specs = graphs["default"].input_specs
+        samples.keep({key: zeros(spec) for key, spec in specs.items()}, "made-up")
+    return samples
+
+
+def compare_outputs(
+    graph: SavedGraph, folder: Path, samples: ComparedSamples, tolerance: float | None
+) -> Comparison:
+    """Load the SavedModel in `folder`, and compare it with the model in memory."""
+    specs = graph.input_specs
+    signature: Any = tf.saved_model.load(str(folder)).signatures["serving_default"]  # type: ignore[union-attr]
+    in_memory = graph.in_memory()
+    return samples.compare(
+        lambda batch: in_memory(taken(batch, specs)),
+        lambda batch: signature(**taken(batch, specs)),
+        reference=IN_MEMORY,
+        loaded_with="tf.saved_model.load",
+        tolerance=tolerance,
+    )
+
+
+def taken(batch: Any, specs: dict[str, tf.TensorSpec]) -> dict[str, tf.Tensor]:
+    """Return the tensors of a batch that a graph takes; what the samples lack is zero."""
+    number = len(next(iter(batch.values())))
+    return {
+        key: tf.convert_to_tensor(batch[key], spec.dtype) if key in batch else zeros(spec, number)
+        for key, spec in specs.items()
+    }
+
+
+def zeros(spec: tf.TensorSpec, number: int = 1) -> tf.Tensor:
+    """Return a batch of `number` zeros, or empty texts; axes of any length are 1."""
+    shape = [number, *(1 if axis is None else axis for axis in spec.shape[1:])] if spec.shape.rank else []
+    return tf.fill(shape, "") if spec.dtype == tf.string else tf.zeros(shape, spec.dtype)
+
+
+def _named(scenario: "ScenarioBase", graphs: dict[str, SavedGraph]) -> dict[str, SavedGraph]:
+    """Return the graphs by the folders of their SavedModels in an export."""
+    params = scenario.params
+    return {
+        params.default_serve_dir if label == "default" else f"{params.additional_serve_dir}/{label}": graph
+        for label, graph in graphs.items()
+    }
+
+
+def _save(graph: SavedGraph, folder: Path) -> None:
+    try:
+        graph.save(str(folder))
+    except tf.errors.OpError as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:300]
+        raise StorageError(
+            f"Could not write the export: {reason}. What was there before is unchanged. Make room or choose "
+            "another `--trainer.output_dir`."
+        ) from error
+
+
+def _compared(
+    graph: SavedGraph, folder: Path, shown: str, samples: ComparedSamples, tolerance: float | None
+) -> dict[str, Any]:
+    """Compare what was written to `folder` with the model, and return the entry of the report.
+
+    Once the outputs of a graph agreed, only the weights change, which are read back and compared bit by bit.
+    """
+    check_weights(folder, graph.named_weights)
+    if graph.comparison is not None:
+        return entry_of_weights(len(graph.named_weights), graph.comparison)
+    comparison = compare_outputs(graph, folder, samples, tolerance)
+    comparison.check(shown)
+    graph.comparison = comparison
+    return entry(comparison)
 
 
 def describe(scenario: "ScenarioBase", graph: SavedGraph) -> NetConfigParamsBase:

@@ -2,6 +2,7 @@
 
 import inspect
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, Generic, List, Optional, Tuple, Type, TypeVar
 
 from tfaip.errors import UsageError
@@ -9,6 +10,7 @@ from tfaip.evaluator.evaluator import EvaluatorBase
 from tfaip.params.generics import type_argument
 from tfaip.params.post_init import post_init
 from tfaip.scenario import factories, params_files
+from tfaip.scenario.comparison import ComparedSamples
 from tfaip.scenario.discovery import import_scenario as import_scenario
 from tfaip.scenario.factories import LAVParams, TrainerParams, TrainerPipelineParamsBase
 from tfaip.scenario.scenariobaseparams import NetConfigParamsBase, ScenarioBaseParams
@@ -285,6 +287,7 @@ class ScenarioBase(Generic[TScenarioParams, TTrainerPipelineParams]):
         self._keras_train_model: Optional[TrainingModel] = None
         self._export_graphs: Dict[str, SavedGraph] = {}
         self._keras_predict_model: Optional[keras.Model] = None
+        self.compared_samples = ComparedSamples()
 
     @property
     def params(self) -> TScenarioParams:
@@ -406,7 +409,7 @@ class ScenarioBase(Generic[TScenarioParams, TTrainerPipelineParams]):
             return
         self.setup_prediction_graph()
         if not skip_model_load_test and not run_eagerly:
-            building.check_save_and_load(self._export_graphs["default"])
+            building.check_save_and_load(self._export_graphs["default"], self._params.export_tolerance)
 
     def fit(
         self,
@@ -439,12 +442,26 @@ class ScenarioBase(Generic[TScenarioParams, TTrainerPipelineParams]):
     ) -> None:
         """Write the model and all that is needed to use it elsewhere to the folder `path`, or nothing.
 
+        What was written is loaded and compared with the model, on `compared_samples`; `comparison.json` tells
+        the result. Once the outputs of a graph agreed, later exports of it compare the weights only.
+
         With `trainer_params` the whole of them is written as `trainer_params.json`, otherwise only the
         scenario params as `scenario_params.json`.
         """
         from tfaip.scenario import export
 
         export.export_scenario(self, self._export_graphs, path, trainer_params, export_resources)
+
+    def is_exported(self, path: str) -> bool:
+        """Return whether the export at `path` holds the weights of this moment, bit for bit."""
+        from tfaip.scenario import export
+
+        return export.is_current(self, self._export_graphs, Path(path))
+
+    def compare_outputs_again(self) -> None:
+        """Let the next export compare outputs, as the first does."""
+        for graph in self._export_graphs.values():
+            graph.comparison = None
 
     def net_config(self) -> NetConfigParamsBase:
         """Return the description of the exported graph for other programs."""

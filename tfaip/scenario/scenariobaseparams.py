@@ -47,6 +47,13 @@ class ScenarioBaseParams(Generic[TDataParams, TModelParams]):
         default=True,
         metadata=pai_meta(help="Write the SavedModel of the prediction graph into each export."),
     )
+    export_tolerance: Optional[float] = field(
+        default=1e-4,
+        metadata=pai_meta(
+            help="Largest difference between an export and the model: of floats, divided by their largest "
+            "value or by 1; of other outputs, the share that differs. None: accept any."
+        ),
+    )
     model: TModelParams = field(
         default_factory=ModelBaseParams, metadata=pai_meta(mode="flat", help="The model.")
     )  # type: ignore[assignment]
@@ -89,6 +96,8 @@ class ScenarioBaseParams(Generic[TDataParams, TModelParams]):
         step_width, weight = self.input_gradient_regularization_h, self.input_gradient_regularization_lambda
         check_number("--scenario.input_gradient_regularization_h", step_width, more_than=0)
         check_number("--scenario.input_gradient_regularization_lambda", weight, at_least=0)
+        if self.export_tolerance is not None:
+            check_number("--scenario.export_tolerance", self.export_tolerance, at_least=0)
 
     @classmethod
     def data_cls(cls) -> Type[TDataParams]:

@@ -455,8 +455,8 @@ class Trainer(Generic[TTrainerParams]):
 
     def _report_finished(self) -> None:
         done = f"{self._params.current_epoch} of {self._params.epochs} epochs are done"
-        if self._restore and self._export_dir is not None and not self._export_dir.exists():
-            logger.warning("The training is already finished: %s. Its export is missing, written now.", done)
+        if self._restore and self._export_dir is not None and not self._is_exported(self._export_dir):
+            logger.warning("Training complete, exporting: %s; the export is missing or older.", done)
             self._export_final()
             return
         logger.warning(
@@ -473,9 +473,18 @@ class Trainer(Generic[TTrainerParams]):
 
     def _export_final(self) -> None:
         if self._export_dir is not None:
-            average = self._train_model.weight_average
-            with average.active() if average is not None else contextlib.nullcontext():
+            self._scenario.compare_outputs_again()
+            with self._averaged():
                 self._scenario.export(str(self._export_dir))
+
+    def _is_exported(self, folder: Path) -> bool:
+        with self._averaged():
+            return self._scenario.is_exported(str(folder))
+
+    def _averaged(self) -> AbstractContextManager[Any]:
+        """Return a block in which the model holds the averaged weights, if there are any."""
+        average = self._train_model.weight_average
+        return contextlib.nullcontext() if average is None else average.active()
 
 
 def _run_id(params: TrainerParams) -> str:

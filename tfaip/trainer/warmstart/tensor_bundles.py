@@ -15,11 +15,10 @@ from google.protobuf.message import DecodeError
 # The generated protocol buffers are a file format, not private code: they are the same in all releases.
 from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 
-from tfaip.scenario.export import WEIGHTS_ATTRIBUTE
+from tfaip.scenario.saved_weights import OBJECT_GRAPH, keys_by_name
 from tfaip.trainer import checkpoints
 from tfaip.trainer.warmstart.loaded_weights import LoadedWeights, damaged
 
-_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 _END = "/.ATTRIBUTES/VARIABLE_VALUE"
 _KERAS_2_ATTRIBUTE = "variables"
 
@@ -72,9 +71,9 @@ def _keys_of_saved_model(reader: Any) -> Keys:
     graph = _object_graph(reader)
     if graph is None:
         return _keys_of_checkpoint(reader)
-    ours = _children(graph, 0).get(WEIGHTS_ATTRIBUTE)
+    ours = keys_by_name(graph)
     if ours is not None:
-        return {name: key for name, node in _children(graph, ours).items() for key, _ in _values(graph, node)}
+        return ours
     listed = _children(graph, 0).get(_KERAS_2_ATTRIBUTE)
     if listed is None:
         return _keys_of_checkpoint(reader)
@@ -102,9 +101,9 @@ def _is_of_model(key: str) -> bool:
 
 
 def _object_graph(reader: Any) -> TrackableObjectGraph | None:
-    if not reader.has_tensor(_GRAPH):
+    if not reader.has_tensor(OBJECT_GRAPH):
         return None
-    return TrackableObjectGraph.FromString(reader.get_tensor(_GRAPH))
+    return TrackableObjectGraph.FromString(reader.get_tensor(OBJECT_GRAPH))
 
 
 def _children(graph: TrackableObjectGraph, node: int) -> dict[str, int]:

@@ -39,6 +39,15 @@ class EarlyStoppingCallback(keras.callbacks.Callback):
         self._warned_of: set[str] = set()
         self._set_monitor()
 
+    def wants_evaluated_batch(self) -> bool:
+        """Return whether there are no samples yet on which exports are compared."""
+        return not self._scenario.compared_samples.batches
+
+    def on_evaluated_batch(self, inputs: Any, targets: Any, outputs: Any, meta: Any) -> bool:
+        """Keep samples on which exports are compared; return whether more are wanted."""
+        self._scenario.compared_samples.keep({**targets, **inputs}, "validation")
+        return self.wants_evaluated_batch()
+
     def on_epoch_end(self, epoch: int, logs: Optional[Dict[str, Any]] = None) -> None:
         """Decide by the monitored value of this epoch."""
         value = self._monitored(epoch, logs or {})
