@@ -1,5 +1,6 @@
 """Real processes, real signals: a killed training is resumed by the command line."""
 
+import json
 import os
 import signal
 import subprocess
@@ -26,15 +27,27 @@ def run(script, *args):
     assert start(script, *args).wait(_TIMEOUT_SECONDS) == 0
 
 
-def kill_when(process, log, text):
-    """Send SIGKILL as soon as the log of the training holds `text`."""
+def kill_when(process, file, text):
+    """Send SIGKILL as soon as the file holds `text`."""
     end = time.monotonic() + _TIMEOUT_SECONDS
-    while not (log.exists() and text in log.read_text()):
+    while not holds(file, text):
         assert process.poll() is None, "the training ended before it was killed"
         assert time.monotonic() < end
         time.sleep(0.001)
     process.send_signal(signal.SIGKILL)
     assert process.wait(_TIMEOUT_SECONDS) == -signal.SIGKILL
+
+
+def holds(file, text):
+    try:
+        return text in file.read_text()
+    except OSError:  # a folder is being exchanged
+        return False
+
+
+def metrics(folder):
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [(line["step"], line["rates"], line["metrics"]) for line in lines]
 
 
 def tensors(folder):
@@ -56,3 +69,21 @@ def test_a_run_killed_in_epoch_3_of_6_and_resumed_ends_with_the_same_bits(tmp_pa
     for name, value in expected.items():
         np.testing.assert_array_equal(value, got[name], err_msg=name)
     assert (broken / "export" / "serve" / "saved_model.pb").exists()
+
+
+@pytest.mark.slow
+def test_a_run_killed_after_a_step_checkpoint_goes_on_from_that_step_with_the_same_bits(tmp_path):
+    unbroken, broken = tmp_path / "unbroken", tmp_path / "broken"
+    steps = ["--trainer.save_every_n_steps", "3", "--trainer.steps_per_execution", "1"]
+    run("train", "tests.toy", "--trainer.output_dir", str(unbroken), *_EPOCHS)
+    process = start("train", "tests.toy", "--trainer.output_dir", str(broken), *_EPOCHS, *steps)
+    kill_when(process, broken / "variables" / "state.json", '"step": 3')
+
+    run("resume_training", str(broken))
+
+    expected, got = tensors(unbroken), tensors(broken)
+    assert "Going on in epoch" in (broken / "train.log").read_text()
+    assert set(expected) == set(got)
+    for name, value in expected.items():
+        np.testing.assert_array_equal(value, got[name], err_msg=name)
+    assert metrics(unbroken) == metrics(broken)

@@ -245,6 +245,7 @@ def test_callbacks_come_in_the_documented_order(tmp_path):
         *("ExtractLogsCallback", "TFAIPProgbarLogger", "BenchmarkCallback"),
         *("TrainerCheckpointsCallback", "EarlyStoppingCallback", "MetricsCallback"),
         *("TrainerCheckpointsCallback", "TensorBoardCallback", "LoggerCallback", "Callback"),
+        "StepCheckpointsCallback",
     ]
     first, second = (c for c in trainer._callbacks if isinstance(c, TrainerCheckpointsCallback))
     assert first._store_weights

@@ -92,6 +92,11 @@ class MetricBooks:
         """Return the value of each metric by name."""
         return {metric.name: metric.result() for metric in self.metrics}
 
+    @property
+    def variables(self) -> list[Any]:
+        """All that has been counted so far."""
+        return [*(v.value for metric in self.metrics for v in metric.variables), self.sample_count]
+
     def reset(self) -> None:
         """Start anew."""
         for metric in self.metrics:

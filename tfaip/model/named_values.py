@@ -49,10 +49,15 @@ class NamedValues:
         if self._functions:
             self._fill(self._functions, 1)
 
+    def restore(self, values: Mapping[str, float]) -> None:
+        """Set what follows epochs to `values`, those of the start of the running epoch."""
+        for name in set(values) & set(self._functions) - self._by_step:
+            self._tables[name].assign([values[name]])
+
     def prepare(self, num_steps: int) -> None:
-        """Set the values of the next `num_steps` steps."""
+        """Set the values of the next `num_steps` steps, and of the one after them, for validations."""
         if self._by_step:
-            self._fill({name: self._functions[name] for name in sorted(self._by_step)}, num_steps)
+            self._fill({name: self._functions[name] for name in sorted(self._by_step)}, num_steps + 1)
 
     def current(self) -> dict[str, float]:
         """Return the value of each name for the next step, for logs."""

@@ -60,6 +60,11 @@ class StepGuard:
         return [self._skipped]
 
     @property
+    def epoch_variables(self) -> list[tf.Variable]:
+        """What a checkpoint within an epoch holds besides: the sum of the norms so far."""
+        return [self._norms]
+
+    @property
     def num_skipped(self) -> int:
         """How many steps the optimizer has skipped because of a scaled gradient that was not finite."""
         return int(self._skipped.numpy()[0])

@@ -1,6 +1,6 @@
 """The Keras model that trains a graph: from a batch to outputs, losses, gradients and metrics."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tfaip.model import fit_loop
 from tfaip.model.finite import FiniteWeights
+from tfaip.model.fit_plan import FitPlan
 from tfaip.model.gradient_accumulation import GradientAccumulation
 from tfaip.model.graphbase import RootGraph
 from tfaip.model.input_gradient import InputGradientPenalty
@@ -30,6 +31,7 @@ from tfaip.model.named_values import NamedValues
 from tfaip.model.precision import in_float32, loss_scale
 from tfaip.model.step_functions import TrainedSteps, test_steps_function, train_steps_function
 from tfaip.model.step_guard import StepGuard
+from tfaip.model.stop_request import StopRequest
 from tfaip.model.tensorboardwriter import TensorboardWriterInterface
 from tfaip.model.weight_average import JudgedWeights
 
@@ -51,6 +53,8 @@ class TrainingModel(keras.Model):
     Batches are `(inputs, targets, meta)`, dicts of tensors. Losses are logged by name as the mean over all
     samples, their weighted sum as `loss/mean_epoch`, and that plus the layers' own losses as `loss`. A step
     whose loss or gradient is not finite changes no weight; `guard` knows of it.
+
+    Fields: `batches_read` is the number of batches that `fit` has trained on; `epoch_start` is for logs.
     """
 
     def __init__(self, root: RootGraph, name: str = "training"):
@@ -58,6 +62,8 @@ class TrainingModel(keras.Model):
         self.root = root
         self.values: NamedValues = root.model.values
         self.steps_per_epoch = 1
+        self.batches_read = 0
+        self.epoch_start: Any = None
         self._trained_ids: frozenset[int] = frozenset()
         self.weight_average: JudgedWeights | None = None
         self.accumulation: GradientAccumulation | None = None
@@ -234,6 +240,20 @@ class TrainingModel(keras.Model):
         """Samples seen since the metrics were reset."""
         return int(self._books.sample_count.numpy())
 
+    @property
+    def metric_variables(self) -> list[Any]:
+        """What the metrics have counted so far, the number of samples included."""
+        return self._books.variables
+
+    def metric_values(self) -> list[np.ndarray]:
+        """Return what the metrics have counted so far, to be set again later."""
+        return [np.asarray(variable) for variable in self.metric_variables]
+
+    def set_metric_values(self, values: Sequence[np.ndarray]) -> None:
+        """Let the metrics go on from `values`."""
+        for variable, value in zip(self.metric_variables, values, strict=True):
+            variable.assign(value)
+
     def reset_metrics(self) -> None:
         """Start counting anew."""
         self._books.reset()
@@ -283,16 +303,30 @@ class TrainingModel(keras.Model):
 
     def evaluate_alone(self, batch: Any) -> dict[str, Any]:
         """Return the metrics of one batch, and leave those of the phase that runs as they are."""
-        variables = [variable for metric in self.metrics for variable in metric.variables]
-        variables.append(self._books.sample_count)
-        kept = [np.asarray(variable) for variable in variables]
+        kept = self.metric_values()
         self.reset_metrics()
         self.evaluate_batch(batch)
         logs = fit_loop.to_numbers(self.get_metrics_result())
-        for variable, value in zip(variables, kept, strict=True):
-            variable.assign(value)
+        self.set_metric_values(kept)
         return logs
 
-    def fit(self, x: Iterable[Any], **kwargs: Any) -> fit_loop.Logs:  # type: ignore[override]
-        """Train on the dataset `x`; see `fit_loop.fit` for the arguments and the returned logs."""
-        return fit_loop.fit(self, x, **kwargs)
+    def fit(  # type: ignore[override]
+        self,
+        x: Iterable[Any],
+        *,
+        callbacks: Sequence[keras.callbacks.Callback],
+        validation: Iterable[Any] | None = None,
+        steps_per_execution: int = 0,
+        stop_request: StopRequest | None = None,
+        **plan: Any,
+    ) -> fit_loop.Logs:
+        """Train on the dataset `x`; see `fit_loop.fit` and `FitPlan` for the arguments."""
+        return fit_loop.fit(
+            self,
+            x,
+            FitPlan(**plan),
+            callbacks=callbacks,
+            validation=validation,
+            steps_per_execution=steps_per_execution,
+            stop_request=stop_request,
+        )

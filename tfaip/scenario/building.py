@@ -87,6 +87,7 @@ def fit(
     scenario: "ScenarioBase",
     *,
     validation_freq: int,
+    val_every_n_steps: int = 0,
     batches: Iterable[Any] | None = None,
     **kwargs: Any,
 ) -> dict[str, Any]:
@@ -98,11 +99,18 @@ def fit(
         batches = _dataset(scenario, PipelineMode.TRAINING)
     if batches is None:
         raise UsageError("There are no training samples: create the training pipeline before `fit`.")
-    validation = _dataset(scenario, PipelineMode.EVALUATION) if validation_freq > 0 else None
-    if validation_freq > 0 and validation is None:
+    is_validating = validation_freq > 0 or val_every_n_steps > 0
+    validation = _dataset(scenario, PipelineMode.EVALUATION) if is_validating else None
+    if is_validating and validation is None:
         logger.warning("There are no validation samples, so no model is tracked as the best.")
     logger.info("Layers of the model:\n%s", layer_table(scenario.root_graph))
-    return model.fit(batches, validation=validation, validation_freq=validation_freq, **kwargs)
+    return model.fit(
+        batches,
+        validation=validation,
+        validation_freq=validation_freq,
+        val_every_n_steps=val_every_n_steps,
+        **kwargs,
+    )
 
 
 def _dataset(scenario: "ScenarioBase", mode: PipelineMode) -> Iterable[Any] | None:

@@ -422,8 +422,8 @@ class ScenarioBase(Generic[TScenarioParams, TTrainerPipelineParams]):
     ) -> Dict[str, Any]:
         """Train on the pipelines that the data holds, and return the logs of the last epoch.
 
-        `kwargs` are `batches`, which takes the place of the training pipeline's samples, and
-        `steps_per_execution`.
+        `kwargs` are `batches`, which takes the place of the training pipeline's samples,
+        `steps_per_execution`, `stop_request`, and further fields of `FitPlan`.
         """
         from tfaip.scenario import building
 

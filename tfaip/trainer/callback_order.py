@@ -61,7 +61,9 @@ def callbacks_in_order(trainer: "Trainer", further: Sequence[Callback]) -> list[
     tensorboard = _tensorboard(trainer, extract)
     callbacks += [*tensorboard, *_intervals(trainer, tensorboard)]
     callbacks.append(LoggerCallback())
-    return [*callbacks, *(callback for callback in users if not has_state(callback))]
+    callbacks += (callback for callback in users if not has_state(callback))
+    # Last: what all others do with a step belongs into a checkpoint within the epoch.
+    return [*callbacks, trainer.create_step_checkpoints_callback([one.flush for one in tensorboard])]
 
 
 def _progress(trainer: "Trainer") -> list[Callback]:
@@ -110,7 +112,7 @@ def _metrics(trainer: "Trainer") -> list[Callback]:
     params = trainer.params
     if params.output_dir is None:
         return []
-    return [MetricsCallback(params.output_dir, trainer.steps_per_epoch, epochs_done=params.current_epoch)]
+    return [MetricsCallback(params.output_dir, trainer.steps_per_epoch, steps_done=trainer.steps_done)]
 
 
 def _intervals(trainer: "Trainer", tensorboard: Sequence[TensorBoardCallback]) -> list[Callback]:
@@ -118,6 +120,8 @@ def _intervals(trainer: "Trainer", tensorboard: Sequence[TensorBoardCallback]) -
     if every_n < 1:
         return []
     pipeline = trainer.data.pipeline_by_mode(PipelineMode.EVALUATION)
+    if trainer.params.val_every_n_steps > 0:
+        pipeline = None  # the whole validation stands beside
     batches = [] if pipeline is None else pipeline.input_dataset(auto_repeat=False).take(1)
     return [
         IntervalCallback(
@@ -134,6 +138,14 @@ def _tensorboard(trainer: "Trainer", extract: ExtractLogsCallback) -> list[Tenso
     if params.output_dir is None:
         return []
     profile = tuple(params.profile_steps) if params.profile else 0
-    is_new = params.current_epoch == 0
     steps = trainer.steps_per_epoch
-    return [TensorBoardCallback(params.output_dir, steps, extract, reset=is_new, profile=profile)]  # type: ignore[arg-type]
+    return [
+        TensorBoardCallback(
+            params.output_dir,
+            steps,
+            extract,
+            reset=trainer.steps_done == 0,
+            profile=profile,  # type: ignore[arg-type]
+            steps_into_epoch=trainer.steps_into_epoch,
+        )
+    ]

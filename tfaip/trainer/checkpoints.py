@@ -74,8 +74,8 @@ class CheckpointWriter:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._running: Future[None] | None = None
 
-    def capture(self) -> None:
-        """Keep the weights and the optimizer as they are now.
+    def capture(self, *, within_epoch: bool = False) -> None:
+        """Keep the weights and the optimizer as they are now; within an epoch also what metrics have counted.
 
         Raises:
             NonFiniteError: They hold NaN or infinity; then nothing will be written.
@@ -90,6 +90,8 @@ class CheckpointWriter:
                 "Set a smaller `--learning_rate.lr`, or bound the gradient with "
                 "`--optimizer.global_clip_norm`."
             )
+        if within_epoch:
+            captured |= {name: np.asarray(v) for name, v in running_tensors(self._model).items()}
         self._captured = captured
 
     def commit(self, folder: Path, state: TrainerState, files: Mapping[str, Any] | None = None) -> bool:
@@ -146,8 +148,8 @@ class CheckpointWriter:
                 folder,
                 write,
                 serial=generations.next_serial(folders),
-                epoch=state.epoch,
-                step=0,
+                epoch=state.epoch + (state.step > 0),
+                step=state.step,
                 facts={"run": self.run, **self._judged(state, generations.newest_facts(folders))},
             )
             for name, text in texts.items():
@@ -246,12 +248,22 @@ def _put(
     model: TrainingModel, path: Path, description: dict[str, Any], tensors: dict[str, np.ndarray]
 ) -> None:
     """Load a checkpoint if it fits, all or nothing."""
-    variables = named_tensors(model)
+    is_within_epoch = description["state"].get("step", 0) > 0
+    variables = named_tensors(model) | (running_tensors(model) if is_within_epoch else {})
     _check_same_optimizer(description, model, path)
     _check_same_tensors(variables, tensors, path)
     _check_same_order(description, model, path)
     for name, variable in variables.items():
         variable.assign(tensors[name])
+
+
+def running_tensors(model: TrainingModel) -> dict[str, tf.Variable]:
+    """Return what a checkpoint within an epoch holds besides, by name: sums of metrics and gradient norms.
+
+    They may hold NaN, as metrics do.
+    """
+    counted = [*model.metric_variables, *model.guard.epoch_variables]
+    return {f"running/{index:05d}": variable for index, variable in enumerate(counted)}
 
 
 def named_tensors(model: TrainingModel) -> dict[str, tf.Variable]:

@@ -355,6 +355,32 @@ class TrainerParams(Generic[TScenarioParams, TTrainerPipelineParams]):
         default_factory=TrainerPipelineParamsBase,
         metadata=pai_meta(help="The training and validation samples."),
     )  # type: ignore[assignment]
+    max_steps: int = field(
+        default=0,
+        metadata=pai_meta(
+            help="Steps after which the training ends, also within an epoch, counted from the very first. It "
+            "takes precedence over epochs. 0 or less: only epochs count."
+        ),
+    )
+    val_every_n_steps: int = field(
+        default=0,
+        metadata=pai_meta(
+            help="Also validate within an epoch, after every n-th step; the best model and early stopping "
+            "follow it. 0 or less: only after epochs, see val_every_n."
+        ),
+    )
+    save_every_n_steps: int = field(
+        default=0,
+        metadata=pai_meta(
+            help="Also write a checkpoint after every n-th step. 0 or less: only after epochs."
+        ),
+    )
+    save_every_minutes: float = field(
+        default=0,
+        metadata=pai_meta(
+            help="Also write a checkpoint when the last is this old. 0 or less: only after epochs."
+        ),
+    )
     log_every_n: int = field(
         default=0,
         metadata=pai_meta(

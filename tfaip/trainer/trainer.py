@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import date
 from pathlib import Path
@@ -17,6 +17,7 @@ from tfaip.device.device_config import DeviceConfig, DistributionStrategy
 from tfaip.errors import NonFiniteError, StorageError, UsageError
 from tfaip.model.gradient_accumulation import GradientAccumulation
 from tfaip.model.precision import built_with, usable_policy, with_scaled_loss
+from tfaip.model.stop_request import StopRequest
 from tfaip.model.weight_average import JudgedWeights, WeightAverage, automatic_decay
 from tfaip.params.generics import type_argument
 from tfaip.scenario import params_files
@@ -26,8 +27,10 @@ from tfaip.trainer import checkpoints, generations
 from tfaip.trainer.callback_order import callbacks_in_order
 from tfaip.trainer.callback_states import collect_states, restore_states
 from tfaip.trainer.callbacks.logger_callback import LoggerCallback
-from tfaip.trainer.callbacks.train_params_logger import TrainerCheckpointsCallback
+from tfaip.trainer.callbacks.step_checkpoints import StepCheckpointsCallback
+from tfaip.trainer.callbacks.train_params_logger import TrainerCheckpointsCallback, commit_checkpoint
 from tfaip.trainer.callbacks.validate_callback import ValidateCallback
+from tfaip.trainer.epoch_start import EpochStart, epoch_start
 from tfaip.trainer.epochs import steps_per_epoch
 from tfaip.trainer.optimizer.build import build_optimizer
 from tfaip.trainer.optimizer.grouped import innermost
@@ -88,9 +91,9 @@ class Trainer(Generic[TTrainerParams]):
         self._callbacks: List[keras.callbacks.Callback] = []
         self.validate_callbacks: List[keras.callbacks.Callback] = []
         self._stream: Optional[BatchStream] = None
-        self._stream_start_epoch = 0
         self._schedules: Mapping[str, LearningRateSchedule] = {}
         self._state = TrainerState(epoch=params.current_epoch)
+        self.stop_request = StopRequest()
         self._check_params()
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = str(params.tf_cpp_min_log_level)
         self._seed(0)
@@ -125,6 +128,16 @@ class Trainer(Generic[TTrainerParams]):
         return self._steps_per_epoch or 0
 
     @property
+    def steps_done(self) -> int:
+        """Steps that are done, those of all epochs."""
+        return self._params.current_epoch * self.steps_per_epoch + self.steps_into_epoch
+
+    @property
+    def steps_into_epoch(self) -> int:
+        """Steps that are done of the epoch that is not."""
+        return self._state.step if self._state.epoch == self._params.current_epoch else 0
+
+    @property
     def schedules(self) -> Mapping[str, LearningRateSchedule]:
         """The learning-rate schedules by the names of their rates in logs, once the optimizer is built."""
         return self._schedules
@@ -150,7 +163,7 @@ class Trainer(Generic[TTrainerParams]):
         self.prepare()
         self._callbacks = self.setup_callbacks(self._optimizer, callbacks)
         restore_states(self._callbacks, self._state.callbacks)
-        if self._params.current_epoch >= self._params.epochs:
+        if self._is_finished:
             self._report_finished()
             return {}
         self._log_params()
@@ -218,6 +231,18 @@ class Trainer(Generic[TTrainerParams]):
             state=self._state_after,
         )
 
+    def create_step_checkpoints_callback(
+        self, flushed: Sequence[Callable[[], None]] = ()
+    ) -> StepCheckpointsCallback:
+        """Return a new callback that saves within epochs, after each of `flushed` was called."""
+        return StepCheckpointsCallback(
+            self._params,
+            state=self._state_at,
+            save=self._save_at_step,
+            restore=self._restore_within_epoch,
+            flushed=flushed,
+        )
+
     def create_warmstarter(self, **kwargs: Any) -> Any:
         """Return what fetches weights before a new training."""
         return self._params.warmstart.create(**kwargs)
@@ -234,7 +259,12 @@ class Trainer(Generic[TTrainerParams]):
                 callbacks=self._callbacks,
                 steps_per_epoch=self.steps_per_epoch,
                 initial_epoch=params.current_epoch,
+                initial_step=self.steps_into_epoch,
+                is_validation_left=self._state.is_validation_left,
                 validation_freq=params.val_every_n,
+                val_every_n_steps=params.val_every_n_steps,
+                max_steps=params.max_steps,
+                stop_request=self.stop_request,
                 batches=batches,
                 steps_per_execution=1 if params.profile else params.steps_per_execution,
             )
@@ -351,15 +381,32 @@ class Trainer(Generic[TTrainerParams]):
         self._checkpoint_writer.run = restored.run or self._checkpoint_writer.run
         self._checkpoint_writer.damaged = restored.damaged
         self._state = restored.state
+        self._check_same_epoch(self._state)
         params.current_epoch = self._state.epoch
+        if self._state.epoch_start:
+            self._train_model.epoch_start = EpochStart(**self._state.epoch_start)
         self._state.best.write(params.early_stopping)
         for name, state in self._state.schedules.items():
             if name in self._schedules:
                 self._schedules[name].restore(state)
-        logger.info("Resumed after epoch %d from %s", self._state.epoch, restored.path)
+        where = f"{self._state.epoch}, step {self._state.step}" if self._state.step else self._state.epoch
+        logger.info("Resumed after epoch %s from %s", where, restored.path)
 
     def _checkpoint_folders(self) -> List[Path]:
         return generations.folders_of(Path(self._params.output_dir or "."), self._params.checkpoint_sub_dir)
+
+    def _check_same_epoch(self, state: TrainerState) -> None:
+        if state.step and state.steps_per_epoch != self.steps_per_epoch:
+            raise UsageError(
+                f"The checkpoint was written within an epoch of {state.steps_per_epoch} steps, now an epoch "
+                f"has {self.steps_per_epoch}. Resume with the same data, `--train.batch_size` and "
+                "`--trainer.samples_per_epoch`."
+            )
+
+    def _restore_within_epoch(self) -> None:
+        """Give callbacks and policies what they had, after the start of the epoch was repeated to them."""
+        restore_states(self._callbacks, self._state.callbacks)
+        self._train_model.values.restore(self._train_model.epoch_start.policies)
 
     def _freeze(self) -> None:
         """Freeze the layers that wait for an epoch; the optimizer knows them already."""
@@ -384,7 +431,6 @@ class Trainer(Generic[TTrainerParams]):
         stream = pipeline.batch_stream(
             auto_repeat=True, random_seed=self._params.random_seed, start=self._state.position
         )
-        self._stream_start_epoch = self._params.current_epoch
         with stream:
             self._stream = stream
             try:
@@ -436,32 +482,53 @@ class Trainer(Generic[TTrainerParams]):
 
     def _state_after(self, epochs_done: int) -> TrainerState:
         """Return the state after `epochs_done` epochs, to be saved with the weights of that moment."""
+        self._state = self._state_at(epochs_done, 0)
+        return self._state
+
+    def _save_at_step(self, state: TrainerState) -> None:
+        """Save the training as it is now, with `state`."""
+        self._state = state
+        if self._params.output_dir is None or not self._params.write_checkpoints:
+            return
+        self._checkpoint_writer.capture(within_epoch=state.step > 0)
+        commit_checkpoint(self._params, self._checkpoint_writer, state)
+
+    def _state_at(self, epochs_done: int, step: int) -> TrainerState:
+        """Return the state after `step` steps of the epoch that follows after `epochs_done`."""
         position = self._state.position
         if self._stream is not None:
-            batches = (epochs_done - self._stream_start_epoch) * self.steps_per_epoch
-            position = self._stream.position_after(batches)
-        self._state = TrainerState(
+            position = self._stream.position_after(self._train_model.batches_read)
+        return TrainerState(
             epoch=epochs_done,
+            step=step,
+            steps_per_epoch=self.steps_per_epoch if step else 0,
+            epoch_start=epoch_start(self._train_model, epochs_done).to_dict() if step else {},
             best=BestState.read(self._params.early_stopping),
             position=position,
             schedules={name: schedule.state() for name, schedule in self._schedules.items()},
             callbacks=collect_states(self._callbacks),
         )
-        return self._state
 
     def input_paused(self) -> AbstractContextManager[Any]:
         """Return a block in which no training samples are read, in no thread."""
         return contextlib.nullcontext() if self._stream is None else self._stream.paused()
 
+    @property
+    def _is_finished(self) -> bool:
+        params = self._params
+        return params.current_epoch >= params.epochs or 0 < params.max_steps <= self.steps_done
+
     def _report_finished(self) -> None:
         done = f"{self._params.current_epoch} of {self._params.epochs} epochs are done"
+        if self._params.current_epoch < self._params.epochs:
+            done = f"{self.steps_done} of {self._params.max_steps} steps are done"
         if self._restore and self._export_dir is not None and not self._is_exported(self._export_dir):
             logger.warning("Training complete, exporting: %s; the export is missing or older.", done)
             self._export_final()
             return
         logger.warning(
             "The training is already finished: %s. Nothing was changed; give a larger `--trainer.epochs` "
-            "to go on.",
+            "or `--trainer.max_steps` to go on.",
             done,
         )
 

@@ -32,9 +32,11 @@ class BenchmarkCallback(keras.callbacks.Callback):
         self.last_train_results = BenchmarkResults()
         self.last_test_results = BenchmarkResults()
         self._all_epochs = BenchmarkResults()
-        self._started = 0.0
-        self._batches = 0
-        self._is_training = False
+        self._started = 0.0  # the epoch, as if it had been trained without a break
+        self._test_started = 0.0
+        self._batches = self._test_batches = 0
+        self._before = (0, 0.0)  # batches and samples of the epoch that an earlier run has trained
+        self._is_measured = False  # nothing was trained since the last validation
 
     def print(self) -> None:
         """Log the table of all epochs of the training."""
@@ -51,12 +53,21 @@ class BenchmarkCallback(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Optional[dict[str, Any]] = None) -> None:
         """Start the clock."""
-        self._is_training = True
-        self._start()
+        self._before = (0, 0.0)
+        self._batches = 0
+        self._is_measured = False
+        self._started = time.perf_counter()
+
+    def on_epoch_resumed(self, epoch: int, done: int) -> None:
+        """Note what others have done."""
+        self._before = (done, self._samples("count"))
+        self._batches = done
 
     def on_epoch_end(self, epoch: int, logs: Optional[dict[str, Any]] = None) -> None:
         """Count what was trained, and log it."""
-        self._finish_epoch()
+        self._measure_epoch()
+        results = self.last_train_results
+        self._all_epochs.add(batches=results.n_batches, samples=results.n_samples, seconds=results.total_time)
         logger.info("Speed of training: %s", self.last_train_results.summary())
 
     def on_train_batch_begin(self, batch: int, logs: Optional[dict[str, Any]] = None) -> None:
@@ -65,15 +76,20 @@ class BenchmarkCallback(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: Optional[dict[str, Any]] = None) -> None:
         """Count the batches up to number `batch`."""
         self._batches = batch + 1
+        self._is_measured = False
 
     def on_test_begin(self, logs: Optional[dict[str, Any]] = None) -> None:
         """Stop the clock of the epoch, start that of the validation."""
-        self._finish_epoch()
-        self._start()
+        self._measure_epoch()
+        self._test_started = time.perf_counter()
+        self._test_batches = 0
 
     def on_test_end(self, logs: Optional[dict[str, Any]] = None) -> None:
-        """Count what was validated."""
-        self.last_test_results = self._results("val_count")
+        """Count what was validated; it is not counted for the epoch."""
+        seconds = time.perf_counter() - self._test_started
+        self._started += seconds
+        samples = self._samples("val_count")
+        self.last_test_results = _results(batches=self._test_batches, samples=samples, seconds=seconds)
         logger.debug("Speed of validation: %s", self.last_test_results.summary())
 
     def on_test_batch_begin(self, batch: int, logs: Optional[dict[str, Any]] = None) -> None:
@@ -81,26 +97,26 @@ class BenchmarkCallback(keras.callbacks.Callback):
 
     def on_test_batch_end(self, batch: int, logs: Optional[dict[str, Any]] = None) -> None:
         """Count the batches up to number `batch`."""
-        self._batches = batch + 1
+        self._test_batches = batch + 1
 
-    def _start(self) -> None:
-        self._batches = 0
-        self._started = time.perf_counter()
-
-    def _finish_epoch(self) -> None:
-        """Take the results of the epoch, at its validation or else at its end."""
-        if not self._is_training:
+    def _measure_epoch(self) -> None:
+        """Take the results of the epoch, at its validation, which counts samples anew, or else at its end."""
+        if self._is_measured:
             return
-        self._is_training = False
-        self.last_train_results = results = self._results("count")
-        self._all_epochs.add(batches=results.n_batches, samples=results.n_samples, seconds=results.total_time)
-
-    def _results(self, count: str) -> BenchmarkResults:
-        results = BenchmarkResults()
-        seconds = time.perf_counter() - self._started
-        results.add(batches=self._batches, samples=self._samples(count), seconds=seconds)
-        return results
+        self._is_measured = True
+        batches, samples = self._before
+        self.last_train_results = _results(
+            batches=self._batches - batches,
+            samples=self._samples("count") - samples,
+            seconds=time.perf_counter() - self._started,
+        )
 
     def _samples(self, count: str) -> float:
         extracted = self.extracted_logs_cb.extracted_logs.get(count, 0)
         return float(getattr(self.model, "sample_count", extracted))
+
+
+def _results(*, batches: int, samples: float, seconds: float) -> BenchmarkResults:
+    results = BenchmarkResults()
+    results.add(batches=batches, samples=samples, seconds=seconds)
+    return results

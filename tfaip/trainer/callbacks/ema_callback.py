@@ -35,9 +35,18 @@ class EMACallback(keras.callbacks.Callback):
             for name in logs or {}:
                 logs[name] = math.nan  # type: ignore[index]
 
+    def on_abandoned(self, epoch: int, done: int) -> None:
+        """Put the raw weights back, which are saved."""
+        self.average.deactivate()
+
     def on_epoch_begin(self, epoch: int, logs: Optional[Dict[str, Any]] = None) -> None:
         """Put the raw weights back: the training goes on from them."""
         self.average.deactivate()
+
+    def on_step_boundary(self, epoch: int, done: int, must_save: bool) -> None:
+        """Put the raw weights back, if they are saved after an epoch and before the next one."""
+        if must_save:
+            self.average.deactivate()
 
     def on_epoch_end(self, epoch: int, logs: Optional[Dict[str, Any]] = None) -> None:
         """Put the averages into the model, for what is exported after this epoch."""

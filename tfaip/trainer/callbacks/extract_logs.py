@@ -50,6 +50,11 @@ class ExtractLogsCallback(keras.callbacks.Callback):
         values = self._handler.writer_values()
         self.extracted_logs.update({self._test_prefix + name: value for name, value in values.items()})
 
+    def on_step_validation(self, epoch: int, done: int, logs: Dict[str, Any]) -> None:
+        """Take out what is hidden; summaries and writers are drawn once an epoch."""
+        self.extract(logs)
+        self.extracted_logs = {}
+
     def on_epoch_end(self, epoch: int, logs: Optional[Dict[str, Any]] = None) -> None:
         """Take out what is hidden, and read the writers if there was no validation."""
         self.extracted_logs = {**self._handler.writer_values(), **self.extracted_logs}

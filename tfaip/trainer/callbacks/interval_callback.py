@@ -52,6 +52,10 @@ class IntervalCallback(keras.callbacks.Callback):
         self._epoch = epoch
         self._last = (epoch * self._steps_per_epoch, time.perf_counter())
 
+    def on_epoch_resumed(self, epoch: int, done: int) -> None:
+        """Note how many steps others have done."""
+        self._last = (epoch * self._steps_per_epoch + done, time.perf_counter())
+
     def steps_until_due(self, done: int) -> int:
         """Return after how many more steps of the epoch there is something to log."""
         return self._every_n - (self._epoch * self._steps_per_epoch + done) % self._every_n

@@ -6,7 +6,7 @@ from typing import Any, Dict, Optional
 import keras
 import numpy as np
 
-from tfaip.trainer.optimizer.rates import current_rates
+from tfaip.trainer.epoch_start import epoch_start
 
 logger = logging.getLogger(__name__)
 
@@ -25,9 +25,18 @@ class LoggerCallback(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: Optional[Dict[str, Any]] = None) -> None:
         """Log that an epoch starts, and its learning rate (of further optimizers `lr/<name>`)."""
         logger.info("Start of epoch %4d", epoch + 1)
-        rates = current_rates(self.model).items()
+        rates = epoch_start(self.model, epoch).rates.items()
         text = ", ".join(f"{name} {rate:.6g}" for name, rate in rates)
         logger.info("Learning rate of epoch %4d: %s", epoch + 1, text)
+
+    def on_epoch_resumed(self, epoch: int, done: int) -> None:
+        """Log where in the epoch the training goes on."""
+        logger.info("Going on in epoch %4d after step %d", epoch + 1, done)
+
+    def on_step_validation(self, epoch: int, done: int, logs: Dict[str, Any]) -> None:
+        """Log all values: the means so far, and those of the validation."""
+        self.last_logs = dict(logs)
+        logger.info("Results of epoch %4d, step %d %s", epoch + 1, done, format_logs(self.last_logs))
 
     def on_epoch_end(self, epoch: int, logs: Optional[Dict[str, Any]] = None) -> None:
         """Log all values of the epoch by name, arrays by their mean."""

@@ -6,8 +6,8 @@ from typing import Any, Dict, Optional
 
 import keras
 
+from tfaip.trainer.epoch_start import epoch_start
 from tfaip.trainer.metrics_file import METRICS, append_metrics, start_metrics
-from tfaip.trainer.optimizer.rates import current_rates, policy_values
 
 Logs = Optional[Dict[str, Any]]
 
@@ -20,30 +20,44 @@ class MetricsCallback(keras.callbacks.Callback):
     Args:
         log_dir: The folder of the file.
         steps_per_epoch: Steps of an epoch.
-        epochs_done: Epochs that are done.
+        steps_done: Steps that are done, those of all epochs.
     """
 
-    def __init__(self, log_dir: str, steps_per_epoch: int, *, epochs_done: int = 0) -> None:
+    def __init__(self, log_dir: str, steps_per_epoch: int, *, steps_done: int = 0) -> None:
         super().__init__()
         self._path = Path(log_dir) / METRICS
         self._steps_per_epoch = steps_per_epoch
-        self._epochs_done = epochs_done
+        self._steps_done = steps_done
         self._rates: Dict[str, float] = {}
         self._started = 0.0
 
     def on_train_begin(self, logs: Logs = None) -> None:
         """Continue the file, or start it."""
-        start_metrics(self._path, steps_done=self._epochs_done * self._steps_per_epoch)
+        start_metrics(self._path, steps_done=self._steps_done)
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """Note the rates with which the epoch starts."""
         self._started = time.perf_counter()
-        self._rates = {**current_rates(self.model), **policy_values(self.model)}
+        self._rates = epoch_start(self.model, epoch).values
+
+    def on_step_validation(self, epoch: int, done: int, logs: Dict[str, Any]) -> None:
+        """Write a line for a validation within an epoch."""
+        self._steps_done = epoch * self._steps_per_epoch + done
+        append_metrics(
+            self._path,
+            {
+                "kind": "validation",
+                "epoch": epoch + 1,
+                "step": self._steps_done,
+                "time": time.time(),
+                "metrics": logs,
+            },
+        )
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Write the line."""
         seconds = time.perf_counter() - self._started
-        self._epochs_done = epoch + 1
+        self._steps_done = (epoch + 1) * self._steps_per_epoch
         append_metrics(
             self._path,
             {

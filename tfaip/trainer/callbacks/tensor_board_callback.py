@@ -11,8 +11,8 @@ import tensorflow as tf
 
 from tfaip.trainer.callbacks.extract_logs import ExtractLogsCallback
 from tfaip.trainer.callbacks.validate_callback import VALIDATE_PREFIX
+from tfaip.trainer.epoch_start import epoch_start
 from tfaip.trainer.event_files import EVENT_FILES, STEP_TAG, forget_later_events
-from tfaip.trainer.optimizer.rates import current_rates, policy_values
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +31,7 @@ class TensorBoardCallback(keras.callbacks.Callback):
         extracted_logs_cb: Has taken out what only TensorBoard shows.
         reset: Delete the event files that are there: a new training, not a resumed one.
         profile: First and last step of a profile, counted from 0 in this run; 0 for none.
+        steps_into_epoch: Steps of the first epoch that a run before has done.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class TensorBoardCallback(keras.callbacks.Callback):
         extracted_logs_cb: ExtractLogsCallback,
         reset: bool = False,
         profile: int | Tuple[int, int] = 0,
+        steps_into_epoch: int = 0,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -50,6 +52,7 @@ class TensorBoardCallback(keras.callbacks.Callback):
         self._profile = _Profile(profile)
         self._writers: Dict[str, tf.summary.SummaryWriter] = {}
         self._first_epoch: Optional[int] = None
+        self._steps_into_epoch = steps_into_epoch
 
     def on_train_begin(self, logs: Optional[Dict[str, Any]] = None) -> None:
         """Delete the events of a training that was here before, if this one is new."""
@@ -63,13 +66,11 @@ class TensorBoardCallback(keras.callbacks.Callback):
         """Write the learning rates, and the values of policies."""
         if self._first_epoch is None:
             self._first_epoch = epoch
-            steps = epoch * self.steps_per_epoch
+            steps = epoch * self.steps_per_epoch + self._steps_into_epoch
             forget_later_events(Path(self.log_dir), epochs_done=epoch, steps_done=steps)
-        self._profile.offset = (epoch - self._first_epoch) * self.steps_per_epoch
+        self._profile.offset = (epoch - self._first_epoch) * self.steps_per_epoch - self._steps_into_epoch
         with self._writer(TRAIN).as_default():
-            for name, rate in current_rates(self.model).items():
-                tf.summary.scalar(name, rate, step=epoch)
-            for name, value in policy_values(self.model).items():
+            for name, value in epoch_start(self.model, epoch).values.items():
                 tf.summary.scalar(name, value, step=epoch)
 
     def on_train_batch_begin(self, batch: int, logs: Optional[Dict[str, Any]] = None) -> None:
@@ -91,6 +92,22 @@ class TensorBoardCallback(keras.callbacks.Callback):
             if handler is not None and bare != "count":
                 with self._writer(folder).as_default():
                     handler.handle(bare, f"epoch_{bare}", value, epoch)
+        self.flush()
+
+    def on_step_validation(self, epoch: int, done: int, logs: Dict[str, Any]) -> None:
+        """Draw the results of a validation within an epoch, by step."""
+        step = epoch * self.steps_per_epoch + done
+        for name, value in logs.items():
+            folder, bare = _folder_of(name)
+            if folder == VALIDATION:
+                self.write_step(folder, {bare: value}, step)
+
+    def on_exception(self, error: BaseException) -> None:
+        """Keep what was drawn."""
+        self.flush()
+
+    def flush(self) -> None:
+        """Write what was drawn to the files."""
         for writer in self._writers.values():
             writer.flush()
 

@@ -53,20 +53,31 @@ class TrainerCheckpointsCallback(keras.callbacks.Callback):
         if self._store_params:
             self.train_params.current_epoch = epoch + 1
             if self.log_dir is not None and self._is_due(epoch):
-                self._commit(epoch + 1)
+                commit_checkpoint(self.train_params, self._writer, self._state(epoch + 1))
 
     def _is_due(self, epoch: int) -> bool:
         if self._save_freq == "epoch":
             return True
+        by_steps = self.train_params.save_every_n_steps
+        if by_steps > 0 and (epoch + 1) * self.params["steps"] % by_steps == 0:  # type: ignore[index]
+            return True
         every = int(self._save_freq)
         return every > 0 and (epoch + 1) % every == 0
 
-    def _commit(self, epochs_done: int) -> None:
-        params = self.train_params
-        sub_dir = params.checkpoint_sub_dir.format(epoch=epochs_done) or "."
-        params.saved_checkpoint_sub_dir = sub_dir
-        folder = Path(self.log_dir or ".") / sub_dir
-        files = {params.scenario.trainer_params_filename: params.to_dict()}  # type: ignore[attr-defined]
-        if self._writer is None or not self._writer.commit(folder, self._state(epochs_done), files):
-            for name, content in files.items():
-                write_json(folder / name, content)
+
+def commit_checkpoint(params: TrainerParams, writer: Optional[CheckpointWriter], state: TrainerState) -> None:
+    """Write what `writer` has captured, with `state`, and the parameters.
+
+    Args:
+        params: The live params of the training; they are told where the checkpoint is.
+        writer: `None`: only the parameters are written.
+        state: Of the moment of the capture.
+    """
+    epoch = state.epoch + (state.step > 0)  # the folder of an epoch is complete with it
+    sub_dir = params.checkpoint_sub_dir.format(epoch=epoch) or "."
+    params.saved_checkpoint_sub_dir = sub_dir
+    folder = Path(params.output_dir or ".") / sub_dir
+    files = {params.scenario.trainer_params_filename: params.to_dict()}  # type: ignore[attr-defined]
+    if writer is None or not writer.commit(folder, state, files):
+        for name, content in files.items():
+            write_json(folder / name, content)

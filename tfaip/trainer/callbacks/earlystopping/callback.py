@@ -1,8 +1,10 @@
 """Track the best model, export it, and stop when it no longer improves."""
 
+import contextlib
 import logging
 import math
 import os
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Dict, Optional
 
 import keras
@@ -51,9 +53,30 @@ class EarlyStoppingCallback(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Optional[Dict[str, Any]] = None) -> None:
         """Decide by the monitored value of this epoch."""
         value = self._monitored(epoch, logs or {})
-        if value is None:
+        if value is not None:
+            self._judge(value, epoch)
+
+    def on_step_validation(self, epoch: int, done: int, logs: Dict[str, Any]) -> None:
+        """Decide by a validation within an epoch, if the monitored value is one of it."""
+        every = self._trainer_params.val_every_n_steps
+        if not (self._params.monitor or "").startswith(_VALIDATION):
             return
-        decision = decide(BestState.read(self._params), value, epoch, self._params)
+        value = self._monitored(epoch, logs)
+        if value is not None:
+            step = epoch * self.params["steps"] + done  # type: ignore[index]
+            with self._model_as_judged():
+                self._judge(value, step // every - 1 if every > 0 else epoch)
+
+    @contextlib.contextmanager
+    def _model_as_judged(self) -> Iterator[None]:
+        """Let the model hold the weights that were validated, which may be averages."""
+        average = self.model.weight_average  # type: ignore[union-attr]
+        with contextlib.nullcontext() if average is None else average.active():
+            yield
+
+    def _judge(self, value: float, number: int) -> None:
+        """Decide by a value; `number` counts the validations from 0."""
+        decision = decide(BestState.read(self._params), value, number, self._params)
         decision.best.write(self._params)
         if decision.is_better:
             logger.info("Best so far: %s %.6g", decision.best.monitor, value)
