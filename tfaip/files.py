@@ -33,7 +33,7 @@ def json_text(content: Any) -> str:
 
 def parse_json(text: str) -> Any:
     """Return what `write_json` wrote."""
-    return json.loads(text, object_hook=_with_float)
+    return json.loads(text, object_hook=with_float)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -184,7 +184,8 @@ def _strict(value: Any) -> Any:
     return value
 
 
-def _with_float(value: dict[str, Any]) -> Any:
+def with_float(value: dict[str, Any]) -> Any:
+    """Return an object of JSON, or the float that it stands for."""
     is_float = set(value) == {_FLOAT_KEY} and value[_FLOAT_KEY] in ("nan", "inf", "-inf")
     return float(value[_FLOAT_KEY]) if is_float else value
 

@@ -1,12 +1,12 @@
 import json
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pytest
 from paiargparse import pai_dataclass
 
-from tfaip.errors import UntrustedError
 from tfaip.params.enums import StrEnum
 from tfaip.params.json_codec import TFAIPJsonDecoder, TFAIPJsonEncoder
 
@@ -15,6 +15,12 @@ from tfaip.params.json_codec import TFAIPJsonDecoder, TFAIPJsonEncoder
 @dataclass
 class PointParams:
     x: int = 1
+
+
+@pai_dataclass
+@dataclass
+class OuterParams:
+    point: PointParams = field(default_factory=PointParams)
 
 
 class Color(StrEnum):
@@ -54,9 +60,27 @@ def test_params_are_written_with_their_class():
 
 
 @pytest.mark.parametrize("name", ["os:system", "pathlib:Path", "antigravity:X", "nonsense", 3])
-def test_json_makes_no_other_class_and_imports_no_module(name):
-    with pytest.raises(UntrustedError, match=f"names the class `{name}`"):
-        json.loads(json.dumps({"__json_dc_type__": name}), cls=TFAIPJsonDecoder)
+def test_what_names_another_class_is_plain_data(name):
+    data = {"__json_dc_type__": name, "x": 1}
+
+    assert json.loads(json.dumps(data), cls=TFAIPJsonDecoder) == data
+    assert "antigravity" not in sys.modules
+
+
+def test_params_in_params_import_nothing(tmp_path, monkeypatch):
+    (tmp_path / "meta_canary.py").write_text("raise AssertionError")
+    monkeypatch.syspath_prepend(tmp_path)
+    inner = {"__cls__": "meta_canary:X"}
+    data = {"__json_dc_type__": f"{__name__}:OuterParams", "point": inner}
+
+    assert json.loads(json.dumps(data), cls=TFAIPJsonDecoder) == data
+
+
+@pytest.mark.parametrize("fields", [{"x": "text"}, {"x": None}, {"X": 1}])
+def test_what_does_not_fit_its_class_is_plain_data(fields):
+    data = {"__json_dc_type__": f"{__name__}:PointParams", **fields}
+
+    assert json.loads(json.dumps(data), cls=TFAIPJsonDecoder) == data
 
 
 def test_what_json_cannot_hold_is_named():

@@ -35,8 +35,9 @@ def test_the_class_at_the_root_has_the_name_that_files_of_1_2_have(stored):
     assert stored["__cls__"] == "tfaip.scenario.scenariobase:LocalTrainerParams"
 
 
-def test_unknown_keys_are_dropped_and_missing_ones_are_defaults(stored):
+def test_unknown_keys_of_old_files_are_dropped_and_missing_ones_are_defaults(stored):
     del stored["val_every_n"]
+    stored["scenario"]["tfaip_version"] = "1.2.1"
 
     params, _ = trainer_params_from_dict({**stored, "debug_graph_construction": True})
 
@@ -69,7 +70,7 @@ def test_a_place_without_params_is_told(tmp_path):
 
 @pytest.mark.parametrize(
     ("scenario_id", "message"),
-    [(None, "scenario_id` is missing"), ("tests.toy.scenario:No", "has no `No`"), ("no.such:A", "no module")],
+    [(None, "has no `scenario_id`"), ("tests.toy.scenario:No", "has no `No`"), ("no.such:A", "no module")],
 )
 def test_a_scenario_that_cannot_be_found_is_told(stored, scenario_id, message):
     stored["scenario"]["scenario_id"] = scenario_id

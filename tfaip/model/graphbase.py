@@ -6,6 +6,8 @@ from typing import Any, Dict, Optional
 from tfaip.model.layerbase import LayerBase, TFAIPLayerBase
 from tfaip.model.layerparams import LayerBaseParams
 from tfaip.model.modelbaseparams import ModelBaseParams
+from tfaip.params.stored_params import params_from_stored
+from tfaip.params.trust import packages_of_loaded
 
 _TRAIN = "train"
 _PREDICT = "predict"
@@ -170,7 +172,7 @@ class RootGraph(_TwoWayLayer):
         config = dict(config)
         params = config.pop("params")
         if isinstance(params, dict):
-            params = ModelBaseParams.from_dict(params)  # type: ignore[attr-defined]
+            params = params_from_stored(ModelBaseParams, params, own=packages_of_loaded(ModelBaseParams))
         return cls(params=params, **config)
 
 

@@ -10,6 +10,8 @@ import keras
 from tfaip.model.layerparams import LayerBaseParams as LayerBaseParams
 from tfaip.model.tensorboardwriter import TensorboardWriterInterface
 from tfaip.params.generics import type_argument
+from tfaip.params.stored_params import params_from_stored
+from tfaip.params.trust import packages_of
 
 TLP = TypeVar("TLP", bound=LayerBaseParams)
 
@@ -69,5 +71,5 @@ class LayerBase(TFAIPLayerBase, Generic[TLP]):
         config = dict(config)
         params = config.pop("params")
         if isinstance(params, dict):
-            params = cls.params_cls().from_dict(params)  # type: ignore[attr-defined]
+            params = params_from_stored(cls.params_cls(), params, own=packages_of(cls))
         return cls(params=params, **config)

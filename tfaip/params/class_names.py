@@ -7,6 +7,7 @@ from typing import Any
 from paiargparse.dataclass_extractor import ArgumentField
 
 from tfaip.errors import UsageError
+from tfaip.params.module_places import search_working_directory
 from tfaip.params.suggestions import any_of, closest, did_you_mean, offer
 from tfaip.params.user_modules import UserModuleError, import_user_module
 
@@ -75,6 +76,7 @@ def _subclasses(base: type) -> list[type]:
 
 def _import_class(flag: str, word: str) -> Any:
     module_name, _, class_name = word.partition(":")
+    search_working_directory()
     try:
         module = import_user_module(module_name)
     except UserModuleError as error:

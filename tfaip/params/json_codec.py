@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from tfaip.errors import UntrustedError
+from tfaip.errors import UntrustedError, UsageError
+from tfaip.params.stored_params import params_from_stored
 
 _CLASS_KEY = "__json_dc_type__"
 
@@ -46,7 +47,8 @@ class TFAIPJsonEncoder(json.JSONEncoder):
 class TFAIPJsonDecoder(json.JSONDecoder):
     """Reads what `TFAIPJsonEncoder` wrote.
 
-    Params are made only of classes whose module is loaded already: text never imports code.
+    Params are made only of classes whose module is loaded already, for text never imports code. What names
+    another class, or does not fit its class, is plain data.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -54,10 +56,13 @@ class TFAIPJsonDecoder(json.JSONDecoder):
 
     def object_hook_fn(self, obj: dict[str, Any]) -> Any:
         """Return the params that `obj` describes, or `obj` itself."""
-        if _CLASS_KEY not in obj:
+        cls = _loaded_params_class(obj.get(_CLASS_KEY))
+        if cls is None:
             return obj
-        cls = _loaded_params_class(obj[_CLASS_KEY])
-        return cls.from_dict({key: value for key, value in obj.items() if key != _CLASS_KEY})
+        try:
+            return params_from_stored(cls, {key: value for key, value in obj.items() if key != _CLASS_KEY})
+        except (UsageError, UntrustedError):
+            return obj
 
 
 def _params_dict(params: Any) -> dict[str, Any]:
@@ -66,12 +71,7 @@ def _params_dict(params: Any) -> dict[str, Any]:
     return {**values, _CLASS_KEY: f"{type(params).__module__}:{type(params).__qualname__}"}
 
 
-def _loaded_params_class(name: Any) -> Any:
-    module, _, qualname = str(name).partition(":")
-    cls = getattr(sys.modules.get(module), qualname, None)
-    if not isinstance(cls, type) or not hasattr(cls, "__pai_dataclass__"):
-        raise UntrustedError(
-            f"JSON names the class `{name}`, which is no params class of a module that is loaded. "
-            "Import its module first if you trust the text."
-        )
-    return cls
+def _loaded_params_class(name: Any) -> type | None:
+    module, _, qualname = name.partition(":") if isinstance(name, str) else ("", "", "")
+    cls = vars(sys.modules[module]).get(qualname) if module in sys.modules else None
+    return cls if isinstance(cls, type) and hasattr(cls, "__pai_dataclass__") else None

@@ -37,9 +37,18 @@ def import_user_module(name: str) -> ModuleType:
     except (Exception, SystemExit) as error:
         frames = _frames_of_user(error)
         if isinstance(error, ModuleNotFoundError) and not frames:
-            hint = offer(_nearest_modules(name)) or _SEARCHED
-            raise UserModuleError(f"There is no module `{name}`.{hint}") from error
-        raise UserModuleError(_failure(f"`{name}`", error, frames)) from error
+            raise no_such_module(name) from error
+        raise import_failure(name, error) from error
+
+
+def import_failure(name: str, error: BaseException) -> UserModuleError:
+    """Return the error that says where and why the import of the module `name` fails."""
+    return UserModuleError(_failure(f"`{name}`", error, _frames_of_user(error)))
+
+
+def no_such_module(name: str) -> UserModuleError:
+    """Return the error that says that there is no module `name`, with the nearest names."""
+    return UserModuleError(f"There is no module `{name}`.{offer(_nearest_modules(name)) or _SEARCHED}")
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import Any
 from paiargparse.dataclass_extractor import ArgumentField, str_to_enum
 
 from tfaip.errors import UsageError
+from tfaip.params.module_places import search_working_directory
 from tfaip.params.suggestions import did_you_mean
 from tfaip.params.words import Given
 
@@ -28,6 +29,8 @@ def checked_words(given: Given, field: ArgumentField) -> list[str]:
         UsageError: If there are too few or too many, or if one has another type or is no choice.
     """
     words = [_with_home(word) for word in given.values]
+    if field.meta.get("names_code"):
+        search_working_directory()  # as for every name that a user gives
     check_count(given, field)
     if field.optional and len(words) == 1 and is_none(words[0]):
         return words

@@ -2,12 +2,11 @@
 
 import importlib.util
 import inspect
-import os
-import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, List, Type
 
 from tfaip.errors import UsageError
+from tfaip.params.module_places import search_working_directory as search_working_directory
 from tfaip.params.suggestions import any_of, did_you_mean
 from tfaip.params.user_modules import UserModuleError, import_user_module
 
@@ -56,13 +55,6 @@ def scenarios_in(module: ModuleType) -> "List[Type[ScenarioBase]]":
     own = [value for value in vars(module).values() if _is_scenario(value)]
     own = [scenario for scenario in own if scenario.__module__ == module.__name__]
     return [scenario for scenario in dict.fromkeys(own) if "ScenarioBase" not in scenario.__name__]
-
-
-def search_working_directory() -> None:
-    """Let Python find modules in the working directory, after all other places."""
-    folder = os.getcwd()
-    if folder not in sys.path and "" not in sys.path:
-        sys.path.append(folder)
 
 
 def _with_dots(path: str) -> str:

@@ -1,12 +1,14 @@
 """`trainer_params.json` and `scenario_params.json`: read them, and find what they belong to."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, Tuple, Type
 
 from tfaip.errors import UsageError
-from tfaip.files import parse_json
-from tfaip.params.user_modules import import_user_module
+from tfaip.params.stored_params import params_from_stored
+from tfaip.params.trust import packages_of, reading, source_name
+from tfaip.scenario.json_files import read_json_object as read_json_file
+from tfaip.scenario.stored_scenarios import stored_scenario
+from tfaip.scenario.stored_versions import is_older_version
 
 if TYPE_CHECKING:
     from tfaip.scenario.scenariobase import ScenarioBase
@@ -14,37 +16,6 @@ if TYPE_CHECKING:
 
 TRAINER_PARAMS = "trainer_params.json"
 SCENARIO_PARAMS = "scenario_params.json"
-
-_LARGEST_FILE = 256 * 2**20  # params of real scenarios are below 1 MiB, codecs included
-
-
-def read_json_file(path: Path) -> Dict[str, Any]:
-    """Return the JSON object in a file.
-
-    Raises:
-        UsageError: There is no such file, it is no JSON, or its top level is no object.
-    """
-    path = Path(path)
-    try:
-        if path.stat().st_size > _LARGEST_FILE:
-            raise UsageError(f"The parameter file `{path}` is larger than {_LARGEST_FILE // 2**20} MiB.")
-        content = parse_json(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise UsageError(f"There is no parameter file `{path}`.") from None
-    except OSError as error:
-        raise UsageError(f"The parameter file `{path}` cannot be read: {error.strerror}.") from error
-    except json.JSONDecodeError as error:
-        raise UsageError(
-            f"The parameter file `{path}` is no JSON (line {error.lineno}, column {error.colno}): "
-            f"{error.msg}."
-        ) from error
-    except (UnicodeDecodeError, RecursionError) as error:
-        raise UsageError(f"The parameter file `{path}` is no JSON: {error}.") from error
-    if not isinstance(content, dict):
-        raise UsageError(
-            f"The parameter file `{path}` must hold a JSON object, got a {type(content).__name__}."
-        )
-    return content
 
 
 def trainer_params_from_path(path: Path | str) -> "Tuple[TrainerParams, Type[ScenarioBase]]":
@@ -62,31 +33,38 @@ def trainer_params_from_path(path: Path | str) -> "Tuple[TrainerParams, Type[Sce
             f"There is no folder or file `{path}`. "
             f"Give the output folder of a training, or a `{TRAINER_PARAMS}`."
         )
-    return trainer_params_from_dict(read_json_file(file), origin=str(file))
+    with reading(file):
+        return trainer_params_from_dict(read_json_file(file))
 
 
-def trainer_params_from_dict(
-    content: Dict[str, Any], *, origin: str = "the given dict"
-) -> "Tuple[TrainerParams, Type[ScenarioBase]]":
+def trainer_params_from_dict(content: Dict[str, Any]) -> "Tuple[TrainerParams, Type[ScenarioBase]]":
     """Return the trainer params in a dict and the scenario class that its `scenario_id` names."""
-    scenario_id = (content.get("scenario") or {}).get("scenario_id")
+    scenario = content.get("scenario")
+    scenario_cls = scenario_of_params(scenario if isinstance(scenario, dict) else {})
+    params = params_of_scenario(scenario_cls, scenario_cls.trainer_params_cls(), content)
+    return params, scenario_cls
+
+
+def scenario_of_params(scenario_params: Dict[str, Any]) -> "Type[ScenarioBase]":
+    """Return the class that the `scenario_id` in scenario params names."""
+    scenario_id = scenario_params.get("scenario_id")
     if not scenario_id:
         raise UsageError(
-            f"`scenario.scenario_id` is missing in {origin}, so the scenario is unknown. "
+            f"{source_name()} has no `scenario_id`, so the scenario is unknown. "
             "Give the parameters that a training has written."
         )
-    scenario_cls = scenario_class(scenario_id, origin=origin)
-    params_cls: Any = scenario_cls.trainer_params_cls()
-    return params_cls.from_dict(content), scenario_cls
+    return stored_scenario(scenario_id, scenario_params.get("scenario_base_path"))
 
 
-def scenario_class(scenario_id: str, *, origin: str) -> "Type[ScenarioBase]":
-    """Return the class that a `scenario_id`, `module:Class`, names."""
-    module, _, name = scenario_id.partition(":")
-    scenario = getattr(import_user_module(module), name, None)
-    if scenario is None:
-        raise UsageError(f"{origin} names the scenario `{scenario_id}`, but `{module}` has no `{name}`.")
-    return scenario
+def params_of_scenario(scenario: "Type[ScenarioBase]", cls: Type[Any], content: Dict[str, Any]) -> Any:
+    """Return the params of class `cls` in a dict, which may name classes of the package of `scenario`.
+
+    Raises:
+        UntrustedError: It names others.
+        UsageError: It does not fit, or a newer version of tfaip has written it.
+    """
+    is_older = is_older_version(content.get("scenario") or content)
+    return params_from_stored(cls, content, own=packages_of(scenario), is_older=is_older)
 
 
 def scenario_params_dict(path: Path | str) -> Dict[str, Any]:
@@ -106,7 +84,9 @@ def scenario_params_dict(path: Path | str) -> Dict[str, Any]:
         location = location / names[0]
     content = read_json_file(location)
     content = content.get("scenario", content)
-    content.setdefault("data", {})["resource_base_path"] = str(folder)
+    data = content.setdefault("data", {})
+    if isinstance(data, dict):
+        data["resource_base_path"] = str(folder)
     return content
 
 

@@ -9,6 +9,7 @@ from tfaip.errors import UsageError
 from tfaip.evaluator.evaluator import EvaluatorBase
 from tfaip.params.generics import type_argument
 from tfaip.params.post_init import post_init
+from tfaip.params.trust import reading
 from tfaip.scenario import factories, params_files
 from tfaip.scenario.comparison import ComparedSamples
 from tfaip.scenario.discovery import import_scenario as import_scenario
@@ -145,12 +146,13 @@ class ScenarioBase(Generic[TScenarioParams, TTrainerPipelineParams]):
     @classmethod
     def params_from_dict(cls, d: Dict[str, Any]) -> TScenarioParams:
         """Return the scenario params in a dict, which may also be one of trainer params."""
-        return cls.params_cls().from_dict(d.get("scenario", d))  # type: ignore[attr-defined]
+        return params_files.params_of_scenario(cls, cls.params_cls(), d.get("scenario", d))
 
     @classmethod
     def params_from_path(cls, path: str) -> TScenarioParams:
         """Return the scenario params in an export folder or JSON file."""
-        return cls.params_from_dict(cls.read_params_dict_from_path(path))
+        with reading(path):
+            return cls.params_from_dict(cls.read_params_dict_from_path(path))
 
     @classmethod
     def read_params_dict_from_path(cls, path: str) -> Dict[str, Any]:
@@ -160,7 +162,8 @@ class ScenarioBase(Generic[TScenarioParams, TTrainerPipelineParams]):
     @classmethod
     def from_path(cls, path: str) -> "Tuple[Type[ScenarioBase], ScenarioBaseParams]":
         """Return scenario class and params in an export folder or JSON file; call it on `ScenarioBase`."""
-        return cls.from_dict(cls.read_params_dict_from_path(path))
+        with reading(path):
+            return cls.from_dict(cls.read_params_dict_from_path(path))
 
     @classmethod
     def from_dict(cls, d: Dict[str, Any]) -> "Tuple[Type[ScenarioBase], ScenarioBaseParams]":
@@ -171,10 +174,7 @@ class ScenarioBase(Generic[TScenarioParams, TTrainerPipelineParams]):
                 f"`{cls.__name__}.from_dict`; for params of this class use `params_from_dict`."
             )
         content = d.get("scenario", d)
-        scenario_id = content.get("scenario_id")
-        if not scenario_id:
-            raise UsageError("`scenario_id` is missing in the scenario params, so the scenario is unknown.")
-        scenario = params_files.scenario_class(scenario_id, origin="the given dict")
+        scenario = params_files.scenario_of_params(content)
         return scenario, scenario.params_from_dict(content)
 
     # ---- what runs a scenario

@@ -1,6 +1,5 @@
 """The parameters of a scenario, and the description of an exported graph."""
 
-import importlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Dict, Generic, List, Optional, Type, TypeVar
 
@@ -116,8 +115,10 @@ class ScenarioBaseParams(Generic[TDataParams, TModelParams]):
                 "`scenario_id` of these scenario parameters is not set, so their class is unknown. "
                 "Create them with `default_params()` of the scenario."
             )
-        module, _, name = self.scenario_id.partition(":")
-        return getattr(importlib.import_module(module), name)
+        # Here, because it needs this module.
+        from tfaip.scenario.stored_scenarios import stored_scenario
+
+        return stored_scenario(self.scenario_id, self.scenario_base_path)
 
     def create(self) -> "ScenarioBase":
         """Return a new scenario of these parameters."""

@@ -45,9 +45,12 @@ def parse_args(
 
     # Here, because the general help waits for nothing.
     from tfaip.params.parser import TFAIPArgumentParser
+    from tfaip.scripts.allowed import add_allow_option, allow_named
 
+    allow_named(words)
     parser = TFAIPArgumentParser(prog=_PROGRAM, usage=_USAGE, description=_SUMMARY)
     _add_options(parser)
+    add_allow_option(parser)
     scenario = scenario_params = None
     if given.get("--scenario"):
         scenario, scenario_params = _scenario(given["--scenario"][0])
@@ -109,10 +112,9 @@ def _evaluated(
 def _scenario(name: str) -> "tuple[type[ScenarioBase], ScenarioBaseParams]":
     """Return the scenario in a folder or parameter file, or the one of this name with its defaults."""
     from tfaip.params.user_modules import import_failures_reported
-    from tfaip.scenario.discovery import import_scenario, search_working_directory
+    from tfaip.scenario.discovery import import_scenario
     from tfaip.scenario.scenariobase import ScenarioBase
 
-    search_working_directory()
     with import_failures_reported("the scenario"):
         if Path(name).expanduser().exists() and not (Path(name) / "__init__.py").exists():
             return ScenarioBase.from_path(name)

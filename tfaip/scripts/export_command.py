@@ -50,6 +50,7 @@ class ExportCommand:
             UsageError: If there is no folder, or one too many.
         """
         from tfaip.params.words import split_words
+        from tfaip.scripts.allowed import allow_named
 
         words = sys.argv[1:] if args is None else list(args)
         named = [item for item in split_words(words)[0] if item.flag == self.flag]
@@ -67,14 +68,17 @@ class ExportCommand:
         (folders,) = named
         if len(folders.values) > 1 and not self.several:
             raise UsageError(f"`{self.flag}` takes one folder, got {len(folders.values)}: `{folders}`.")
+        allow_named(words)
         return folders.values
 
     def flags_parser(self) -> "TFAIPArgumentParser":
         """Return the parser of the whole command line, which knows the folders only."""
         from tfaip.params.parser import TFAIPArgumentParser
+        from tfaip.scripts.allowed import add_allow_option
 
         parser = TFAIPArgumentParser(prog=self.program, usage=self.usage, description=self.summary)
         self._add_folders(parser)
+        add_allow_option(parser)
         return parser
 
     def _parser(self) -> argparse.ArgumentParser:
@@ -105,10 +109,8 @@ def scenario_of_exports(folders: Sequence[str]) -> "tuple[type[ScenarioBase], Sc
     """
     from tfaip.params.user_modules import import_failures_reported
     from tfaip.predict.export_folder import saved_model_dir
-    from tfaip.scenario.discovery import search_working_directory
     from tfaip.scenario.scenariobase import ScenarioBase
 
-    search_working_directory()
     for folder in folders:
         if not Path(folder).expanduser().exists():
             saved_model_dir(folder)

@@ -27,18 +27,18 @@ def main(args: Sequence[str] | None = None) -> Any:
     path, flags = command.split(args)
 
     from tfaip.params.user_modules import import_failures_reported
-    from tfaip.scenario.discovery import search_working_directory
     from tfaip.scenario.params_files import trainer_params_from_path
+    from tfaip.scripts.allowed import add_allow_option, allow_named
     from tfaip.scripts.resume_folder import check_same_folder, folder_to_resume, params_to_resume
     from tfaip.scripts.training import parse_trainer_params, start_training
 
-    search_working_directory()
+    allow_named(flags)
     with import_failures_reported("the scenario"):
         file = params_to_resume(Path(path).expanduser())
         stored, scenario = trainer_params_from_path(file)
     written_to = stored.output_dir
     stored.output_dir = folder_to_resume(Path(path).expanduser(), stored)
-    params = parse_trainer_params(command, path, stored, flags)
+    params = parse_trainer_params(command, path, stored, flags, add_allow_option)
     check_same_folder(stored.output_dir, params)
     stored.output_dir = written_to
     return start_training(scenario, params, stored=stored, restore=True)

@@ -30,15 +30,15 @@ def main(args: Sequence[str] | None = None) -> Any:
     path, flags = command.split(args)
 
     from tfaip.params.user_modules import import_failures_reported
-    from tfaip.scenario.discovery import search_working_directory
     from tfaip.scenario.params_files import trainer_params_from_path
+    from tfaip.scripts.allowed import add_allow_option, allow_named
     from tfaip.scripts.training import parse_trainer_params, start_training
 
-    search_working_directory()
+    allow_named(flags)
     with import_failures_reported("the scenario"):
         stored, scenario = trainer_params_from_path(path)
     _forget_progress(stored)
-    params = parse_trainer_params(command, path, stored, flags)
+    params = parse_trainer_params(command, path, stored, flags, add_allow_option)
     return start_training(scenario, params, stored=stored)
 
 

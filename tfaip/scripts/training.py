@@ -3,7 +3,7 @@
 import errno
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
@@ -26,9 +26,20 @@ _LOG = "train.log"
 
 
 def parse_trainer_params(
-    command: Command, operand: str, defaults: TrainerParams, flags: Sequence[str]
+    command: Command,
+    operand: str,
+    defaults: TrainerParams,
+    flags: Sequence[str],
+    add_options: Callable[[TFAIPArgumentParser], None] = lambda parser: None,
 ) -> TrainerParams:
     """Return `defaults` with what `flags` change.
+
+    Args:
+        command: The program.
+        operand: Its first argument.
+        defaults: The params, whose fields are flags.
+        flags: The words behind the operand.
+        add_options: Adds what the program takes besides.
 
     Raises:
         UsageError: If a flag or a value is wrong.
@@ -38,6 +49,7 @@ def parse_trainer_params(
         usage=f"{command.program} {operand} [--FLAG VALUE ...]",
         description=command.summary,
     )
+    add_options(parser)
     parser.add_root_argument("trainer", type(defaults), default=defaults)
     return parser.parse_args(flags).trainer
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Optional
 
 from tfaip.data.databaseparams import DataGeneratorParams, DataPipelineParams
 from tfaip.lav.params import LAVParams
-from tfaip.scenario.params_files import read_json_file
+from tfaip.params.trust import reading
+from tfaip.scenario.params_files import params_of_scenario, read_json_file
 from tfaip.version import __version__
 
 if TYPE_CHECKING:
@@ -69,8 +70,9 @@ def stored_training(export_dir: str, scenario_params: "ScenarioBaseParams") -> "
             continue
         content = read_json_file(file)
         if (content.get("scenario") or {}).get("scenario_id") == scenario_params.scenario_id:
-            trainer_params_cls: Any = scenario_params.cls().trainer_params_cls()
-            return trainer_params_cls.from_dict(content)
+            scenario = scenario_params.cls()
+            with reading(file):
+                return params_of_scenario(scenario, scenario.trainer_params_cls(), content)
     return None
 
 

@@ -12,6 +12,7 @@ from tfaip.errors import UsageError
 from tfaip.params.checks import check_number, check_one_of, check_pattern
 from tfaip.params.enums import StrEnum
 from tfaip.params.generics import bind_fields, type_argument
+from tfaip.params.stored_params import NAMES_CODE
 from tfaip.scenario.freeze_rules import FreezeRule
 from tfaip.scenario.scenariobaseparams import ScenarioBaseParams
 from tfaip.trainer.callbacks.earlystopping.params import EarlyStoppingParams
@@ -397,7 +398,8 @@ class TrainerParams(Generic[TScenarioParams, TTrainerPipelineParams]):
     )
     callbacks: List[str] = field(
         default_factory=list,
-        metadata=pai_meta(
+        metadata=NAMES_CODE
+        | pai_meta(
             help="module:Class of Keras callbacks and policies of your own, created without arguments."
         ),
     )

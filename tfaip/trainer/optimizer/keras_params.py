@@ -9,6 +9,7 @@ from paiargparse import pai_dataclass, pai_meta
 
 from tfaip.errors import UsageError
 from tfaip.params.checks import check_pattern
+from tfaip.params.stored_params import NAMES_CODE
 from tfaip.params.suggestions import did_you_mean
 from tfaip.params.user_modules import UserModuleError, import_user_module
 from tfaip.trainer.optimizer.optimizers import (
@@ -286,7 +287,8 @@ class KerasOptimizer(OptimizerParams):
 
     path: str = field(
         default="keras.optimizers:Adam",
-        metadata=pai_meta(help="The class as module:Class; of keras.optimizers the name alone, as Adagrad."),
+        metadata=NAMES_CODE
+        | pai_meta(help="The class as module:Class; of keras.optimizers the name alone, as Adagrad."),
     )
     arguments: Dict[str, str] = field(
         default_factory=dict,

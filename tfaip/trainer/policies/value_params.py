@@ -7,6 +7,7 @@ from paiargparse import pai_dataclass, pai_meta
 
 from tfaip.errors import UsageError
 from tfaip.params.checks import check_number, check_one_of
+from tfaip.params.stored_params import NAMES_CODE
 from tfaip.params.user_modules import import_user_module
 from tfaip.trainer.policies.policy_params import PolicyParams
 
@@ -161,7 +162,8 @@ class Lambda(ValueParams):
     """What a function returns for the number of epochs or steps."""
 
     function: str = field(
-        default="", metadata=pai_meta(help="The function as module:name; it takes the number. Required.")
+        default="",
+        metadata=NAMES_CODE | pai_meta(help="The function as module:name; it takes the number. Required."),
     )
 
     def value_at(self, time: int) -> float:

@@ -6,6 +6,7 @@ from typing import Any, Optional
 import keras
 import tensorflow as tf
 
+from tfaip.params.stored_params import params_from_stored
 from tfaip.trainer.scheduler.learningrate_params import LearningRateParams
 from tfaip.trainer.scheduler.schedules import epochs_done
 
@@ -79,5 +80,5 @@ class LearningRateSchedule(keras.optimizers.schedules.LearningRateSchedule):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "LearningRateSchedule":
         """Return the schedule that `get_config` described."""
-        params = LearningRateParams.from_dict(config["params"])  # type: ignore[attr-defined]
+        params = params_from_stored(LearningRateParams, config["params"])
         return cls(**{**config, "params": params})

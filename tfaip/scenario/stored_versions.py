@@ -1,0 +1,34 @@
+"""Which version of tfaip has written a file of params?"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from tfaip.errors import UsageError
+from tfaip.params.trust import printable, source_name
+from tfaip.version import __version__
+
+_RELEASE = re.compile(r"(\d+)\.(\d+)")
+
+
+def is_older_version(scenario_params: Mapping[str, Any]) -> bool:
+    """Return whether an older version has written these scenario params.
+
+    Raises:
+        UsageError: If a newer one has: what it means by them is not known here.
+    """
+    written = scenario_params.get("tfaip_version") if isinstance(scenario_params, Mapping) else None
+    if not isinstance(written, str) or written == __version__:
+        return False
+    if _release(written) > _release(__version__):
+        raise UsageError(
+            f"{source_name()} was written by tfaip {printable(written)}, but this is tfaip {__version__}. "
+            "Install that version or a newer one."
+        )
+    return _release(written) < _release(__version__)
+
+
+def _release(version: str) -> tuple[int, ...]:
+    """Return the numbers before the second dot: they change with the format."""
+    match = _RELEASE.match(version)
+    return tuple(map(int, match.groups())) if match else (0, 0)
