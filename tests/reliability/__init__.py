@@ -1,0 +1,1 @@
+"""Kills, faults and restarts, and what tells whether anything was lost."""
