@@ -25,7 +25,7 @@ class SampleRecorder(keras.callbacks.Callback):
     def __init__(self) -> None:
         super().__init__()
         self._path = Path(os.environ[LOG_VARIABLE])
-        self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self._step = tf.Variable(tf.zeros([], tf.int64), trainable=False)
         self._epoch = 0
 
     def set_model(self, model: Any) -> None:

@@ -26,8 +26,8 @@ def toy_params(folder, num_processes=0):
     params.export_best = params.export_final = False
     params.scenario.print_eval_limit = 0
     params.learning_rate = ExponentialDecayParams(lr=0.01, lr_decay_rate=0.5, learning_circle=1)
-    params.early_stopping.mode, params.early_stopping.monitor = "max", "loss"  # it never gets better
-    params.early_stopping.n_to_go = 100
+    params.early_stopping.mode, params.early_stopping.monitor = "max", "val_acc"
+    params.early_stopping.current, params.early_stopping.n_to_go = 2.0, 100  # no accuracy is better
     params.callbacks = [CALLBACK]
     params.gen.setup.train.num_processes = max(1, num_processes)
     params.scenario.data.pre_proc.run_parallel = num_processes > 0
