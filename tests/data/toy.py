@@ -266,12 +266,15 @@ def pipeline(
     mode: PipelineMode = PipelineMode.TRAINING,
     post_proc: Sequence[DataProcessorParams] = (),
     data: Mapping[str, Any] | None = None,
+    run_parallel: bool = False,
+    max_tasks_per_process: int = 250,
     **pipeline_params: Any,
 ) -> DataPipeline[Any]:
     """Return a pipeline of samples, or of what a function from a mode to a generator gives."""
+    how: dict[str, Any] = {"run_parallel": run_parallel, "max_tasks_per_process": max_tasks_per_process}
     params = ToyDataParams(
-        pre_proc=SequentialProcessorPipelineParams(processors=list(processors)),
-        post_proc=SequentialProcessorPipelineParams(processors=list(post_proc)),
+        pre_proc=SequentialProcessorPipelineParams(processors=list(processors), **how),
+        post_proc=SequentialProcessorPipelineParams(processors=list(post_proc), **how),
     )
     source = samples if callable(samples) else lambda mode: ToyGenerator(samples, mode)
     return DataPipeline(

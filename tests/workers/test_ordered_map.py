@@ -55,11 +55,5 @@ def test_an_error_is_raised_as_itself(processes):
 
 
 def test_a_process_that_ends_is_reported():
-    with pytest.raises(DataError, match=r"worker processes ended before its result arrived \(Working\)"):
+    with pytest.raises(DataError, match=r"worker \d \(pid \d+\) of Working ended with exit code 7; item"):
         parallel_map(end_process, range(4), processes=2, desc="Working")
-
-
-def test_processes_are_renewed():
-    ids = parallel_map(process_id, range(4), processes=2, max_tasks_per_child=1)
-
-    assert len(set(ids)) == 4

@@ -13,10 +13,27 @@ from tfaip.data.pipeline.processor.params import (
     SequentialProcessorPipelineParams,
 )
 from tfaip.errors import UsageError
+from tfaip.params.enums import StrEnum
 
 if TYPE_CHECKING:  # the runtime classes import their params from here
     from tfaip.data.data import DataBase
     from tfaip.data.pipeline.datagenerator import DataGenerator
+
+
+class OnError(StrEnum):
+    """What happens to a sample that a processor fails at."""
+
+    RAISE = "raise"  # the error ends the run
+    SKIP = "skip"  # the sample is left out
+
+
+class NonFinite(StrEnum):
+    """What happens when a batch holds NaN or infinity."""
+
+    WARN = "warn"  # they are counted and logged
+    RAISE = "raise"  # the first one ends the run
+    IGNORE = "ignore"  # nobody looks
+
 
 _PROCESSOR_PIPELINES = [SequentialProcessorPipelineParams, ComposedProcessorPipelineParams]
 
@@ -75,13 +92,37 @@ class DataPipelineParams:
         ),
     )
     use_shared_memory: bool = field(
-        default=False,
-        metadata=pai_meta(help="Pass arrays between processes through shared memory."),
+        default=True,
+        metadata=pai_meta(
+            help="Pass arrays between processes in memory; false takes a file in the temporary directory, "
+            "where memory is short."
+        ),
+    )
+    worker_timeout: float = field(
+        default=600.0,
+        metadata=pai_meta(
+            help="Seconds that a process may work on one sample before the run is given up; 0 waits for "
+            "ever. The stack of the process is logged after 30 s."
+        ),
+    )
+    on_error: OnError = field(
+        default=OnError.RAISE,
+        metadata=pai_meta(help="What to do with a sample that a processor fails at: raise or skip."),
+    )
+    on_error_limit: float = field(
+        default=0.01,
+        metadata=pai_meta(help="Share of the samples of a pass that may be skipped, from 0 to 1."),
+    )
+    non_finite: NonFinite = field(
+        default=NonFinite.WARN,
+        metadata=pai_meta(help="What to do when a batch holds NaN or infinity: warn, raise or ignore."),
     )
 
     def __post_init__(self) -> None:
         _require(self.batch_size >= 1, self, "batch_size", "1 or more")
         _require(self.num_processes >= 1, self, "num_processes", "1 or more")
+        _require(self.worker_timeout >= 0, self, "worker_timeout", "0 or more seconds")
+        _require(0 <= self.on_error_limit <= 1, self, "on_error_limit", "between 0 and 1")
         self._check_buckets()
         check_remainder(self)
         if self.prefetch < 0:

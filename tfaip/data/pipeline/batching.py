@@ -1,7 +1,7 @@
 """Samples become a batch: one padded array per key, checked against its specification."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from tfaip.errors import DataError, UsageError
 from tfaip.params.json_codec import TFAIPJsonEncoder
 
 Batch = tuple[dict[str, np.ndarray], ...]
+Empty = Callable[..., Sequence[np.ndarray]]  # returns an array for each pair of shape and dtype
+Sizes = dict[tuple[int, str], np.ndarray]  # by part and key the shape of each row, (N, rank)
 
 _encode_json = TFAIPJsonEncoder().encode
 _JSON_META = {"meta": TensorSpec((1,), STRING)}
@@ -55,12 +57,43 @@ class BatchBuilder:
 
     def build(self, samples: Sequence[Numbered]) -> Batch:
         """Return the batch of `samples`, whose indices name them in errors."""
-        return tuple(
-            _meta_column(samples)
+        return self.build_rows(samples)[0]
+
+    def build_rows(self, samples: Sequence[Numbered], empty: Empty | None = None) -> tuple[Batch, Sizes]:
+        """Return the batch of `samples`, and the shapes of the rows of those arrays that were padded.
+
+        Args:
+            samples: Samples with their indices.
+            empty: Returns the arrays to fill, given all their shapes and dtypes; it is called once.
+        """
+        parts = [
+            {"meta": _Stack.of_texts(_meta_column(samples))}
             if part == "meta" and self._json_meta
-            else _stack_part(part, columns, samples)
+            else _prepare_part(part, columns, samples)
             for part, columns in self._columns.items()
-        )
+        ]
+        if empty is None:
+            batch = tuple({key: stack.make() for key, stack in part.items()} for part in parts)
+        else:
+            arrays = iter(empty(*((stack.shape, stack.dtype) for part in parts for stack in part.values())))
+            batch = tuple({key: stack.fill(next(arrays)) for key, stack in part.items()} for part in parts)
+        sizes = {
+            (number, key): np.array([a.shape for a in stack.arrays])
+            for number, part in enumerate(parts)
+            for key, stack in part.items()
+            if stack.is_padded
+        }
+        return batch, sizes
+
+    def padding_value(self, part: int, key: str) -> Any:
+        """Return what short rows of a key are filled with; parts count as in the batch."""
+        columns = list(self._columns.values())[part]
+        return next((column.padding for column in columns if column.key == key), None)
+
+    @property
+    def is_padding(self) -> bool:
+        """Whether the shape of a batch depends on its samples."""
+        return any(None in column.spec.shape for columns in self._columns.values() for column in columns)
 
 
 def pad_and_stack(arrays: Sequence[np.ndarray], *, value: Any = 0, dtype: Any = None) -> np.ndarray:
@@ -74,11 +107,51 @@ def pad_and_stack(arrays: Sequence[np.ndarray], *, value: Any = 0, dtype: Any = 
     Returns:
         An array `(N, max A, max B, ...)`.
     """
-    longest = tuple(max(sizes) for sizes in zip(*(a.shape for a in arrays), strict=True))
-    stacked = np.full((len(arrays), *longest), value, arrays[0].dtype if dtype is None else dtype)
-    for row, array in zip(stacked, arrays, strict=True):
-        row[tuple(map(slice, array.shape))] = array
-    return stacked
+    return _Stack.padded(arrays, arrays[0].dtype if dtype is None else dtype, value).make()
+
+
+class _Stack(NamedTuple):
+    """Arrays that are to be put into one, of this shape and dtype; short ones are filled up."""
+
+    arrays: Any  # a list of them, or one that holds all
+    shape: tuple[int, ...]
+    dtype: Any
+    is_padded: bool = False
+    padding: Any = None
+
+    @staticmethod
+    def alike(arrays: Any, dtype: Any) -> "_Stack":
+        """Stack arrays of one shape."""
+        return _Stack(arrays, (len(arrays), *arrays[0].shape), dtype)
+
+    @staticmethod
+    def of_texts(column: np.ndarray) -> "_Stack":
+        """Take a column of texts as it is."""
+        return _Stack(column, column.shape, column.dtype)
+
+    @staticmethod
+    def padded(arrays: Sequence[np.ndarray], dtype: Any, padding: Any) -> "_Stack":
+        """Stack arrays of one rank, filled up to the longest along every axis."""
+        longest = tuple(max(sizes) for sizes in zip(*(a.shape for a in arrays), strict=True))
+        return _Stack(arrays, (len(arrays), *longest), dtype, True, padding)
+
+    def make(self) -> np.ndarray:
+        """Return a new array."""
+        is_made = isinstance(self.arrays, np.ndarray)
+        return self.arrays if is_made else self.fill(np.empty(self.shape, self.dtype))
+
+    def fill(self, out: np.ndarray) -> np.ndarray:
+        """Write the arrays into `out` and return it."""
+        if self.is_padded:
+            out[...] = self.padding
+            for row, array in zip(out, self.arrays, strict=True):
+                row[tuple(map(slice, array.shape))] = array
+        elif isinstance(self.arrays, np.ndarray) or out.size == 0:
+            out[...] = self.arrays
+        else:
+            # Along the first axis they are in memory as if stacked; a third of the time of `np.stack`.
+            np.concatenate(self.arrays, out=out.reshape(-1, *out.shape[2:]))
+        return out
 
 
 class _Column:
@@ -89,22 +162,23 @@ class _Column:
         self.key = key
         self.spec = spec
         self._dtype = np.dtype(object) if spec.is_string else spec.dtype
-        self._padding = _padding_value(key, spec, padding)
+        self.padding = _padding_value(key, spec, padding)
 
-    def stack(self, values: Sequence[Any]) -> np.ndarray:
-        """Return the array of all values; raises a ValueError that describes the first wrong one."""
+    def prepare(self, values: Sequence[Any]) -> _Stack:
+        """Return how all values become one array; raises a ValueError that describes the first wrong one."""
         arrays = [self._as_array(value) for value in values]
         first = arrays[0]
         same = len({a.shape for a in arrays}) == 1 == len({a.dtype for a in arrays})
         if same and self._fits(first.shape):
+            if first.dtype == self._dtype:
+                return _Stack.alike(arrays, self._dtype)
             # Checked and cast once for the whole batch; it is five times as fast as value by value.
-            stacked = np.array(arrays)
-            return stacked if self.spec.is_string else lossless(stacked, self._dtype)
+            return _Stack.alike(lossless(np.array(arrays), self._dtype), self._dtype)
         for array in arrays:
             self._check_shape(array.shape)
         if not self.spec.is_string:
             arrays = [lossless(array, self._dtype) for array in arrays]
-        return pad_and_stack(arrays, value=self._padding, dtype=self._dtype)
+        return _Stack.padded(arrays, self._dtype, self.padding)
 
     def describe(self, value: Any) -> str:
         """Return dtype and shape of a value, for a message."""
@@ -145,18 +219,18 @@ class _Column:
         raise ValueError("the shape is wrong")
 
 
-def _stack_part(part: str, columns: Sequence[_Column], samples: Sequence[Numbered]) -> dict[str, np.ndarray]:
+def _prepare_part(part: str, columns: Sequence[_Column], samples: Sequence[Numbered]) -> dict[str, _Stack]:
     dicts = [getattr(sample, part) for _, sample in samples]
     _check_keys(part, columns, dicts, samples)
-    stacked = {}
+    stacks = {}
     for column in columns:
         key = column.key
         values = [values[key] for values in dicts]
         try:
-            stacked[key] = column.stack(values)
+            stacks[key] = column.prepare(values)
         except ValueError as error:
             raise _first_wrong(column, values, samples, error) from error
-    return stacked
+    return stacks
 
 
 def _check_keys(
@@ -192,7 +266,7 @@ def _first_wrong(
     """Return the error for the first sample whose value is wrong on its own."""
     for value, (index, sample) in zip(values, samples, strict=True):
         try:
-            column.stack([value])
+            column.prepare([value])
         except ValueError as reason:
             return DataError(
                 f"`{column.key}` in the {column.part} of {describe_sample(sample, index)}: expected "
@@ -206,11 +280,11 @@ def _hook(part: str) -> str:
     return f"_{part.removesuffix('s')}_layer_specs"
 
 
-def _meta_column(samples: Sequence[Numbered]) -> dict[str, np.ndarray]:
+def _meta_column(samples: Sequence[Numbered]) -> np.ndarray:
     column = np.empty((len(samples), 1), object)
     for row, (index, sample) in enumerate(samples):
         column[row, 0] = _json_text(sample, index) if sample.meta else _NO_META
-    return {"meta": column}
+    return column
 
 
 def _json_text(sample: Sample, index: int) -> bytes:

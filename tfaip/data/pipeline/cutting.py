@@ -84,7 +84,7 @@ class Cutter:
         skips = self._can_skip
         samples: list[Numbered] = []
         pass_index = delivered = 0
-        for pass_index, raw_done, done in self._pass_starts(start):
+        for pass_index, raw_done, done in pass_starts(start, self._auto_repeat):
             delivered = done
             for numbered in self._rest_of_pass(pass_index, raw_done, done):
                 samples.append(numbered)
@@ -101,7 +101,7 @@ class Cutter:
     def _in_buckets(self, start: StreamPosition) -> Iterator[Cut]:
         """Cut by length; what is left in the buckets is given at the end of each pass."""
         params = self._params
-        for pass_index, _, done in self._pass_starts(start):
+        for pass_index, _, done in pass_starts(start, self._auto_repeat):
             delivered = 0
             for samples in in_buckets(
                 self._whole_pass(pass_index),
@@ -117,19 +117,12 @@ class Cutter:
 
     def _ready_made(self, start: StreamPosition) -> Iterator[Cut]:
         """Take the lists of a generator that yields batches as they are."""
-        for pass_index, raw_done, done in self._pass_starts(start):
+        for pass_index, raw_done, done in pass_starts(start, self._auto_repeat):
             delivered = done
             for index, samples in self._passes.batches(pass_index, skip=raw_done):
                 delivered += len(samples)
                 yield Cut(samples, (pass_index, index + 1, delivered))
             self._require_progress(delivered)
-
-    def _pass_starts(self, start: StreamPosition) -> Iterator[tuple[int, int, int]]:
-        """Yield for each pass its index, and what of it is done: generated and processed samples."""
-        yield start.pass_index, start.raw_index, start.sample_index
-        if self._auto_repeat:
-            for pass_index in count(start.pass_index + 1):
-                yield pass_index, 0, 0
 
     def _rest_of_pass(self, pass_index: int, raw_done: int, done: int) -> Iterable[Numbered]:
         if self._can_skip:
@@ -162,6 +155,14 @@ class Cutter:
         """Refuse to repeat a pass that gives nothing, for it would never end."""
         if self._auto_repeat:
             self._passes.require_valid(delivered)
+
+
+def pass_starts(start: StreamPosition, auto_repeat: bool) -> Iterator[tuple[int, int, int]]:
+    """Yield for each pass its index, and what of it is done: generated and processed samples."""
+    yield start.pass_index, start.raw_index, start.sample_index
+    if auto_repeat:
+        for pass_index in count(start.pass_index + 1):
+            yield pass_index, 0, 0
 
 
 def shuffled(samples: Iterable[Numbered], buffer_size: int, generator: random.Random) -> Iterator[Numbered]:

@@ -1,20 +1,26 @@
 """One pass after another over the data: what the generator yields, processed, with its position."""
 
 import logging
+import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import islice
 from typing import Any
 
+from tfaip.data.pipeline.batching import BatchBuilder
 from tfaip.data.pipeline.datagenerator import DataGenerator
 from tfaip.data.pipeline.definitions import PipelineMode, Sample
 from tfaip.data.pipeline.processor.pipeline import DataProcessorPipeline, RunningProcessors
 from tfaip.data.pipeline.processor.stages import Numbered
+from tfaip.data.pipeline.processor.tolerance import PassTolerance
+from tfaip.data.pipeline.row_workers import RowWorkers
 from tfaip.data.pipeline.seeding import PassSeeds
 from tfaip.errors import DataError, TfaipError
 
 logger = logging.getLogger(__name__)
+
+_PARKING_SECONDS = 3.0
 
 
 class Passes:
@@ -48,6 +54,8 @@ class Passes:
         self._random_seed = random_seed
         self._read_ahead = read_ahead
         self._running: RunningProcessors | None = None
+        self._row_workers: RowWorkers | None = None
+        self._parking = _Parking()
         self._warned = False
 
     @property
@@ -66,10 +74,9 @@ class Passes:
 
     def samples(self, pass_index: int, *, skip: int = 0) -> Iterator[Numbered]:
         """Yield the processed samples of a pass with their indices, after the first `skip` generated ones."""
-        seeds = self.seeds(pass_index)
-        generated = self._generated(seeds, skip, self._limit)
-        valid = self._valid(generated)
-        return self._start().run(valid, seeds)
+        seeds, tolerance = self.seeds(pass_index), self.tolerance()
+        raw = self.raw_samples(pass_index, skip=skip, tolerance=tolerance)
+        return tolerance.checked(self._start().run(raw, seeds, tolerance))
 
     def batches(self, pass_index: int, *, skip: int = 0) -> Iterator[tuple[int, list[Numbered]]]:
         """Yield the lists of processed samples of a pass with their indices, if the generator yields lists.
@@ -77,20 +84,74 @@ class Passes:
         Lists that are empty after processing are dropped; the first `skip` generated ones are not processed.
         """
         seeds = self.seeds(pass_index)
-        running = self._start()
+        running, tolerance = self._start(), self.tolerance()
+        for index, samples in self.raw_batches(pass_index, skip=skip, tolerance=tolerance):
+            processed = list(running.run(samples, seeds and seeds.of_batch(index), tolerance))
+            if processed:
+                yield index, processed
+        tolerance.complete()
+
+    def raw_samples(self, pass_index: int, *, skip: int = 0, tolerance: PassTolerance) -> Iterator[Numbered]:
+        """Yield the samples of a pass before they are processed, after the first `skip`."""
+        mode = self.mode
+        for index, sample in self._generated(self.seeds(pass_index), skip, self._limit):
+            tolerance.num_generated = index + 1
+            if not isinstance(sample, Sample):
+                raise self._wrong_item(sample, index, "a Sample")
+            if sample.is_valid(mode):
+                yield index, sample
+
+    def raw_batches(
+        self, pass_index: int, *, skip: int = 0, tolerance: PassTolerance
+    ) -> Iterator[tuple[int, Iterable[Numbered]]]:
+        """Yield the lists of samples of a pass before they are processed, after the first `skip` lists."""
         first = 0
-        for index, samples in self._generated(seeds, 0, -1):
+        for index, samples in self._generated(self.seeds(pass_index), 0, -1):
             if 0 < self._limit <= first:
                 break
             if not isinstance(samples, Sequence):
                 raise self._wrong_item(samples, index, "a list of samples")
             used = samples if self._limit <= 0 else samples[: self._limit - first]
             if index >= skip:
-                numbered = self._valid(enumerate(used, start=first))
-                processed = list(running.run(numbered, seeds and seeds.of_batch(index)))
-                if processed:
-                    yield index, processed
+                yield index, self._valid(enumerate(used, start=first))
             first += len(used)
+            tolerance.num_generated = first
+
+    def row_workers(self, builder: BatchBuilder, *, looks: bool) -> RowWorkers | None:
+        """Return workers that process and stack; None unless all processors map and run in processes.
+
+        Args:
+            builder: Stacks samples.
+            looks: Whether the workers look for values that are not finite.
+        """
+        groups = self._processors.parallel_mapping_groups()
+        if groups and self._row_workers is None:
+            skips = self._processors.tolerance.skips
+            self._row_workers = RowWorkers(groups, builder, skips=skips, looks=looks)
+        return self._row_workers
+
+    def tolerance(self) -> PassTolerance:
+        """Return what counts the failing samples of one pass."""
+        return self._processors.tolerance.of_pass(self._num_expected())
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Keep the processes while somebody reads, and a little longer for whoever reads anew."""
+        self._parking.leave()
+        try:
+            yield
+        finally:
+            has_processes = self._row_workers is not None or self._running is not None
+            self._parking.enter(self.close if has_processes else None)
+
+    def close(self) -> None:
+        """Stop the processes, if there are any."""
+        self._parking.cancel()
+        running, self._running = self._running, None
+        row_workers, self._row_workers = self._row_workers, None
+        for processes in (running, row_workers):
+            if processes is not None:
+                processes.close()
 
     def require_valid(self, number: int) -> None:
         """Refuse to repeat a pass that gave `number` = 0 samples, for it would never end."""
@@ -150,12 +211,8 @@ class Passes:
         generator = self.generator
         if self._warned or generator.yields_batches():
             return
-        try:
-            promised = len(generator)
-        except Exception:  # noqa: BLE001 - only who needs the length complains about it
-            return
-        expected = min(promised, self._limit) if self._limit > 0 else promised
-        if number < expected:
+        expected = self._num_expected()
+        if expected is not None and number < expected:
             self._warned = True
             logger.warning(
                 "The generator %s yielded %d of %d samples in mode %s. Let its `__len__` return the number "
@@ -165,6 +222,55 @@ class Passes:
                 expected,
                 self.mode,
             )
+
+    def _num_expected(self) -> int | None:
+        """Return how many samples a pass should have; None if the generator does not know."""
+        try:
+            promised = len(self.generator)
+        except Exception:  # noqa: BLE001 - only who needs the length complains about it
+            return None
+        return min(promised, self._limit) if self._limit > 0 else promised
+
+
+class _Parking:
+    """Closes what nobody uses for some seconds.
+
+    A validation reads its samples once an epoch. If epochs are short, starting processes for each would take
+    longer than reading; if they are long, the processes would only take memory in between.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._num_users = 0
+        self._timer: threading.Timer | None = None
+
+    def leave(self) -> None:
+        """Take note of a user."""
+        with self._lock:
+            self._num_users += 1
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+
+    def enter(self, close: Callable[[], None] | None) -> None:
+        """Take note that a user has left, and close in some seconds if nobody else comes."""
+        with self._lock:
+            self._num_users -= 1
+            if self._num_users == 0 and close is not None:
+                self._timer = threading.Timer(_PARKING_SECONDS, self._expire, [close])
+                self._timer.daemon = True
+                self._timer.start()
+
+    def cancel(self) -> None:
+        """Close nothing later."""
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+
+    def _expire(self, close: Callable[[], None]) -> None:
+        with self._lock:
+            if self._num_users == 0:
+                close()
 
 
 def _in_chunks(items: Iterator[Any], randomness: AbstractContextManager[None], size: int) -> Iterator[Any]:

@@ -1,17 +1,22 @@
 """The `with` blocks in which the processors of a pipeline run."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from functools import partial
 from itertools import count
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from tfaip.data.databaseparams import DataPipelineParams, check_remainder
-from tfaip.data.pipeline.batching import BatchBuilder
+from tfaip.data.pipeline.batching import Batch, BatchBuilder
 from tfaip.data.pipeline.cutting import Cutter, StreamPosition, Transform
 from tfaip.data.pipeline.datagenerator import DataGenerator, count_samples
-from tfaip.data.pipeline.definitions import PipelineMode, Sample
+from tfaip.data.pipeline.definitions import PipelineMode, Sample, describe_sample
+from tfaip.data.pipeline.finiteness import FinitenessReport, find_non_finite
 from tfaip.data.pipeline.passes import Passes
 from tfaip.data.pipeline.processor.params import DataProcessorPipelineParams
+from tfaip.data.pipeline.processor.stages import Numbered
+from tfaip.data.pipeline.row_cutting import ParallelCutter
 from tfaip.data.pipeline.stream import BatchStream, Positioned
 from tfaip.data.specs import parts_of_mode
 from tfaip.errors import UsageError
@@ -44,6 +49,7 @@ class InputSamplesGenerator:
         self._processors = processor_pipeline_params.create(pipeline_params, data.params)
         self._auto_repeat = auto_repeat
         self._samples: Iterator[Sample] | None = None
+        self._report = FinitenessReport(pipeline_params.non_finite, mode)
 
     def __len__(self) -> int:
         """Return the number of generated samples of a pass, at most the limit."""
@@ -90,6 +96,23 @@ class InputSamplesGenerator:
                 "with a `_transform` of its own does not take. Let it yield samples."
             )
         passes = self._passes(random_seed)
+        open_batches = self._opener(passes, transform)
+        return BatchStream(open_batches, start, keep_positions=keep_positions, stop=passes.close)
+
+    def as_dataset(self, tf_dataset_generator: "TFDatasetGenerator") -> Any:
+        """Return a `tf.data.Dataset` of the batches, changed by the `_transform` of the generator."""
+        transform = tf_dataset_generator.transform if tf_dataset_generator.is_custom else None
+        return tf_dataset_generator.batches(self.stream(transform=transform, keep_positions=False))
+
+    def _opener(
+        self, passes: Passes, transform: Transform | None
+    ) -> Callable[[StreamPosition], Iterator[Positioned]]:
+        """Return what opens the batches at a position: built in workers, if that is possible, or here."""
+        params = self._pipeline_params
+        builder = self._builder(meta_as_json=transform is None)
+        in_order = transform is None and params.shuffle_buffer_size <= 1 and not params.bucket_boundaries
+        if in_order and passes.row_workers(builder, looks=self._report.looks) is not None:
+            return partial(self._built_by_workers, passes, builder)
         cutter = Cutter(
             passes,
             params,
@@ -97,18 +120,33 @@ class InputSamplesGenerator:
             transform=transform,
             length_fn=self.data.element_length_fn() if params.bucket_boundaries else None,
         )
-        builder = self._builder(meta_as_json=transform is None)
+        return partial(self._built_here, passes, cutter, builder)
 
-        def open_batches(start: StreamPosition) -> Iterator[Positioned]:
+    def _built_by_workers(
+        self, passes: Passes, builder: BatchBuilder, start: StreamPosition
+    ) -> Iterator[Positioned]:
+        with passes.in_use():
+            workers = passes.row_workers(builder, looks=self._report.looks)
+            assert workers is not None  # noqa: S101 - there were some when the stream was made
+            cutter = ParallelCutter(
+                passes, workers, self._pipeline_params, self._report, auto_repeat=self._auto_repeat
+            )
+            yield from cutter.cut(start)
+
+    def _built_here(
+        self, passes: Passes, cutter: Cutter, builder: BatchBuilder, start: StreamPosition
+    ) -> Iterator[Positioned]:
+        with passes.in_use():
             for samples, next_start in cutter.cut(start):
-                yield builder.build(samples), next_start
+                batch = builder.build(samples)
+                self._look_at(batch, samples)
+                yield batch, next_start
 
-        return BatchStream(open_batches, start, keep_positions=keep_positions)
-
-    def as_dataset(self, tf_dataset_generator: "TFDatasetGenerator") -> Any:
-        """Return a `tf.data.Dataset` of the batches, changed by the `_transform` of the generator."""
-        transform = tf_dataset_generator.transform if tf_dataset_generator.is_custom else None
-        return tf_dataset_generator.batches(self.stream(transform=transform, keep_positions=False))
+    def _look_at(self, batch: Batch, samples: Sequence[Numbered]) -> None:
+        """Report values that are not finite."""
+        spots = find_non_finite(batch) if self._report.looks else []
+        if spots:
+            self._report.add(spots, lambda row: describe_sample(samples[row][1], samples[row][0]))
 
     def _passes(self, random_seed: int | None = None) -> Passes:
         params = self._pipeline_params
@@ -141,14 +179,14 @@ class InputSamplesGenerator:
         return BatchBuilder(self.mode, specs, data.padding_values(), meta_as_json=meta_as_json)
 
     def _single(self) -> Iterator[Sample]:
-        passes = self._passes()
-        for pass_index in count() if self._auto_repeat else range(1):
-            number = 0
-            for _, sample in passes.samples(pass_index):
-                number += 1
-                yield sample
-            if self._auto_repeat:
-                passes.require_valid(number)
+        with closing(self._passes()) as passes:
+            for pass_index in count() if self._auto_repeat else range(1):
+                number = 0
+                for _, sample in passes.samples(pass_index):
+                    number += 1
+                    yield sample
+                if self._auto_repeat:
+                    passes.require_valid(number)
 
     def _stacked(self) -> Iterator[Sample]:
         with self.stream(keep_positions=False) as batches:

@@ -7,7 +7,9 @@ from types import TracebackType
 
 from tfaip.data.pipeline.batching import Batch
 from tfaip.data.pipeline.cutting import StreamPosition as StreamPosition
+from tfaip.workers.pool import PoolClosedError
 
+_PATIENCE_SECONDS = 0.2  # most batches are done by then
 _CLOSE_TIMEOUT_SECONDS = 5  # a batch under way ends first; a processor that hangs is left alone
 
 Positioned = tuple[Batch, tuple[int, int, int]]  # a batch, and where the next one starts
@@ -19,7 +21,8 @@ class BatchStream:
     Each iteration begins at `start` anew; `with` gives an iterator that is closed at the end of the block. It
     may be read by another thread, such as that of a `tf.data.Dataset`, and ahead of what is used.
 
-    Fields: `start` is the position of the first batch; `error` is what ended the latest iteration early.
+    Fields: `start` is the position of the first batch; `error` is what ended the latest iteration early;
+    `stop` ends what runs in other processes.
     """
 
     def __init__(
@@ -28,6 +31,7 @@ class BatchStream:
         start: StreamPosition,
         *,
         keep_positions: bool = True,
+        stop: Callable[[], None] | None = None,
     ) -> None:
         """Prepare the stream.
 
@@ -35,7 +39,9 @@ class BatchStream:
             open_batches: Returns the batches from a position on, each with the start of the next.
             start: The position of the first batch.
             keep_positions: Whether `position_after` will be asked.
+            stop: Ends what runs for the batches in other processes; may be called while one is waited for.
         """
+        self.stop = stop or _nothing
         self.start = start
         self.error: Exception | None = None
         self._open_batches = open_batches
@@ -107,6 +113,10 @@ class BatchIterator:
                 batch, next_start = next(self._batches)
             except StopIteration:
                 raise
+            except PoolClosedError:
+                if self._is_closed:
+                    raise StopIteration from None
+                raise
             except Exception as error:
                 self._error = self._stream.error = error
                 raise
@@ -134,10 +144,17 @@ class BatchIterator:
     def close(self) -> None:
         """End the iteration; a batch under way is finished first, unless it takes long."""
         self._is_closed = True
-        if self._lock.acquire(timeout=_CLOSE_TIMEOUT_SECONDS):
-            try:
-                close = getattr(self._batches, "close", None)
-                if close is not None:
-                    close()
-            finally:
-                self._lock.release()
+        if not self._lock.acquire(timeout=_PATIENCE_SECONDS):
+            self._stream.stop()  # whoever waits for a worker goes on
+            if not self._lock.acquire(timeout=_CLOSE_TIMEOUT_SECONDS):
+                return
+        try:
+            close = getattr(self._batches, "close", None)
+            if close is not None:
+                close()
+        finally:
+            self._lock.release()
+
+
+def _nothing() -> None:
+    pass

@@ -27,12 +27,14 @@ TRAINING = PipelineMode.TRAINING
 
 
 def sequential(*processors, mode=TRAINING):
-    params = SequentialProcessorPipelineParams(processors=list(processors))
+    params = SequentialProcessorPipelineParams(run_parallel=False, processors=list(processors))
     return params.create(DataPipelineParams(mode=mode), ToyDataParams())
 
 
 def composed(*groups, mode=TRAINING):
-    pipelines = [SequentialProcessorPipelineParams(processors=list(group)) for group in groups]
+    pipelines = [
+        SequentialProcessorPipelineParams(run_parallel=False, processors=list(group)) for group in groups
+    ]
     params = ComposedProcessorPipelineParams(pipelines=pipelines)
     return params.create(DataPipelineParams(mode=mode), ToyDataParams())
 

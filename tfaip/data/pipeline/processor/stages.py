@@ -1,10 +1,12 @@
 """Which processors share a stage, and how a stage runs.
 
 A group holds params only, so that it can be sent to another process; its processors are created where it
-runs. `start` is the one place that decides where that is.
+runs. This module runs groups in the process that asks; `parallel` runs them in workers, and `pipeline`
+decides which of both.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -21,13 +23,29 @@ from tfaip.data.pipeline.processor.params import (
     ComposedProcessorPipelineParams,
     DataProcessorPipelineParams,
 )
+from tfaip.data.pipeline.processor.tolerance import PassTolerance
 from tfaip.data.pipeline.seeding import PassSeeds, StageSeeds
 from tfaip.errors import DataError, TfaipError, UsageError
 
 if TYPE_CHECKING:  # the data params hold processor params
-    from tfaip.data.databaseparams import DataBaseParams
+    from tfaip.data.databaseparams import DataBaseParams, DataPipelineParams
 
 Numbered = tuple[int, Sample]  # a sample with its index in the pass
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """How a group runs in processes of its own.
+
+    Fields: whether it does so at all; how many processes there are, the samples after which one is replaced,
+    the seconds that a sample may take, and whether arrays cross in memory.
+    """
+
+    run_parallel: bool = False
+    num_workers: int = 1
+    max_samples: int = 0
+    timeout_seconds: float = 0
+    in_memory: bool = True
 
 
 class MappingGroup:
@@ -40,10 +58,12 @@ class MappingGroup:
         processors: Sequence[DataProcessorParams],
         data_params: "DataBaseParams | None",
         mode: PipelineMode,
+        workers: WorkerSettings = WorkerSettings(),
     ) -> None:
         self.processors = list(processors)
         self.data_params = data_params
         self.mode = mode
+        self.workers = workers
 
     def create_processor_fn(self) -> SequenceProcessor:
         """Create the processors."""
@@ -61,6 +81,7 @@ class GeneratingGroup:
         self.generating = generating
         self.after = after
         self.mode = before.mode
+        self.workers = before.workers
 
     def create_generating(self) -> GeneratingDataProcessor[Any]:
         """Create the processor in the middle."""
@@ -71,69 +92,76 @@ ProcessorGroup = MappingGroup | GeneratingGroup
 
 
 def create_groups(
-    params: DataProcessorPipelineParams, data_params: "DataBaseParams | None", mode: PipelineMode
+    params: DataProcessorPipelineParams,
+    data_params: "DataBaseParams | None",
+    pipeline_params: "DataPipelineParams",
 ) -> list[ProcessorGroup]:
-    """Return the groups of those processors that take part in `mode`; groups without any vanish."""
+    """Return the groups of those processors that take part in the mode; groups without any vanish."""
+    mode = pipeline_params.mode
+
+    def settings(group: DataProcessorPipelineParams) -> WorkerSettings:
+        threads = next(
+            (p.num_threads for p in (group, params) if p.num_threads >= 1), pipeline_params.num_processes
+        )
+        return WorkerSettings(
+            run_parallel=group.run_parallel and params.run_parallel,
+            num_workers=threads,
+            max_samples=group.max_tasks_per_process,
+            timeout_seconds=pipeline_params.worker_timeout,
+            in_memory=pipeline_params.use_shared_memory,
+        )
+
     if isinstance(params, ComposedProcessorPipelineParams):
-        composed = [_of_mode(group.processors, mode) for group in params.pipelines]
-        return [_group_by_hand(group, data_params, mode) for group in composed if group]
-    return _neighbours(_of_mode(params.flatten_processors(), mode), data_params, mode)
+        composed = [(_of_mode(group.processors, mode), settings(group)) for group in params.pipelines]
+        return [_group_by_hand(group, data_params, mode, workers) for group, workers in composed if group]
+    return _neighbours(_of_mode(params.flatten_processors(), mode), data_params, mode, settings(params))
 
 
-class RunningGroup:
-    """A group whose processors exist, in this process; one object serves many passes."""
-
-    def __init__(self, group: ProcessorGroup) -> None:
-        if isinstance(group, MappingGroup):
-            self._steps: list[_Step] = [_mapping(group)]
-        else:
-            self._steps = [_mapping(group.before), _generating(group), _mapping(group.after)]
-
-    def run(
-        self, samples: Iterable[Numbered], seeds: PassSeeds | None, first_stage: int
-    ) -> Iterator[Numbered]:
-        """Return the samples of one pass, processed; invalid ones are dropped."""
-        for number, step in enumerate(self._steps, start=first_stage):
-            samples = step(samples, seeds and seeds.stage(number))
-        return iter(samples)
-
-    @property
-    def num_stages(self) -> int:
-        """How many stages are seeded on their own."""
-        return len(self._steps)
+def run_here(group: ProcessorGroup) -> "list[Step]":
+    """Return the stages of a group, their processors created in this process; they serve many passes."""
+    if isinstance(group, MappingGroup):
+        return [_mapping(group)]
+    return [_mapping(group.before), generating_step(group), _mapping(group.after)]
 
 
-def start(group: ProcessorGroup, run_parallel: bool | None = None) -> RunningGroup:
-    """Return the group ready to run.
-
-    The one place that knows where a group runs: in the process that asks, with or without `run_parallel`.
-    """
-    return RunningGroup(group)
+# Samples of one pass become others; seeded if there are seeds; errors are tolerated as far as it is allowed.
+Step = Callable[[Iterable[Numbered], StageSeeds | None, PassTolerance], Iterator[Numbered]]
 
 
-_Step = Callable[[Iterable[Numbered], StageSeeds | None], Iterator[Numbered]]
+def stage_seeds(seeds: PassSeeds | None, stage: int) -> StageSeeds | None:
+    """Return the seeds of a stage, None without seeds."""
+    return None if seeds is None else seeds.stage(stage)
 
 
-def _mapping(group: MappingGroup) -> _Step:
+def _mapping(group: MappingGroup) -> Step:
     sequence = group.create_processor_fn()
 
-    def run(samples: Iterable[Numbered], seeds: StageSeeds | None) -> Iterator[Numbered]:
+    def run(
+        samples: Iterable[Numbered], seeds: StageSeeds | None, tolerance: PassTolerance
+    ) -> Iterator[Numbered]:
         apply, mode = sequence.apply_numbered, sequence.mode
         for index, sample in samples:
             if seeds is not None:
                 seeds.seed(index)
-            processed = apply(sample, index)
+            try:
+                processed = apply(sample, index)
+            except Exception as error:  # noqa: BLE001 - raised again unless it is tolerated
+                tolerance.note(describe_sample(sample, index), error)
+                continue
             if processed is not None and processed.is_valid(mode):
                 yield index, processed
 
     # Without processors there is nothing to seed and nothing to check.
-    return run if sequence.processors else lambda samples, _: iter(samples)
+    return run if sequence.processors else lambda samples, *_: iter(samples)
 
 
-def _generating(group: GeneratingGroup) -> _Step:
+def generating_step(group: GeneratingGroup) -> Step:
+    """Return the stage of the generating processor of a group; its errors end the pass."""
     processor = group.create_generating()
 
-    def run(samples: Iterable[Numbered], seeds: StageSeeds | None) -> Iterator[Numbered]:
+    def run(
+        samples: Iterable[Numbered], seeds: StageSeeds | None, tolerance: PassTolerance
+    ) -> Iterator[Numbered]:
         source = _Source(samples, seeds)
         generated = _entered(processor, source)
         for index, sample in enumerate(generated):
@@ -203,14 +231,15 @@ def _neighbours(
     processors: Sequence[DataProcessorParams],
     data_params: "DataBaseParams | None",
     mode: PipelineMode,
+    workers: WorkerSettings,
 ) -> list[ProcessorGroup]:
     """Return one group for each generating processor and one for the mapping ones between them."""
     groups: list[ProcessorGroup] = []
     for generating, neighbours in groupby(processors, _is_generating):
         if generating:
-            groups += [_group_by_hand([p], data_params, mode) for p in neighbours]
+            groups += [_group_by_hand([p], data_params, mode, workers) for p in neighbours]
         else:
-            groups.append(MappingGroup(list(neighbours), data_params, mode))
+            groups.append(MappingGroup(list(neighbours), data_params, mode, workers))
     return groups
 
 
@@ -218,10 +247,11 @@ def _group_by_hand(
     processors: Sequence[DataProcessorParams],
     data_params: "DataBaseParams | None",
     mode: PipelineMode,
+    workers: WorkerSettings,
 ) -> ProcessorGroup:
     positions = [i for i, p in enumerate(processors) if _is_generating(p)]
     if not positions:
-        return MappingGroup(processors, data_params, mode)
+        return MappingGroup(processors, data_params, mode, workers)
     if len(positions) > 1:
         names = [type(processors[i]).__name__ for i in positions]
         raise UsageError(
@@ -230,9 +260,9 @@ def _group_by_hand(
         )
     middle = positions[0]
     return GeneratingGroup(
-        MappingGroup(processors[:middle], data_params, mode),
+        MappingGroup(processors[:middle], data_params, mode, workers),
         processors[middle],
-        MappingGroup(processors[middle + 1 :], data_params, mode),
+        MappingGroup(processors[middle + 1 :], data_params, mode, workers),
     )
 
 
