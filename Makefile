@@ -66,5 +66,5 @@ $(VENV)/.scenarios: $(VENV)/.made
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.made
-	$(PIP) --editable '.[scenarios,dev]'
+	$(PIP) --editable '.[scenarios,onnx,litert,dev]'
 	touch $@

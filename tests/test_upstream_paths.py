@@ -65,6 +65,7 @@ tfaip.scenario.listfile.listfilescenario: ListFileScenario
 tfaip.scenario.listfile.params: ListsFileGeneratorParams ListFileTrainerPipelineParams
 tfaip.scenario.scenariobase: ScenarioBase TScenarioParams TTrainerPipelineParams import_scenario
 tfaip.scenario.scenariobaseparams: ScenarioBaseParams NetConfigParamsBase
+tfaip.scripts.adapt_exported_model: run
 tfaip.scripts.evaluate: main run parse_args
 tfaip.scripts.lav: main run parse_args
 tfaip.scripts.lav_multi: main run parse_args

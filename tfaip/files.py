@@ -45,6 +45,7 @@ def write_text(path: Path, text: str) -> None:
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 file.write(text)
+                os.chmod(temporary, 0o666 & ~_umask())  # it is made for its owner only
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, path)

@@ -2,9 +2,11 @@
 
 A Python block whose first line is a comment with a file name, `# circle/data.py`, is written there instead.
 `bash exit=2` is a command that must end with that code, `bash fails` one that must end with any but 0.
+`bash needs=onnx` is left out where that package is not installed.
 Blocks of other kinds, `text` for example, are only read.
 """
 
+import importlib.util
 import os
 import re
 import subprocess
@@ -57,6 +59,9 @@ def test_links_of_page_lead_to_files(page):
 
 
 def run(block, folder):
+    needed = re.search(r"needs=(\w+)", block.options)
+    if needed and importlib.util.find_spec(needed[1]) is None:
+        return
     if block.language == "bash":
         finish(["bash", "-euo", "pipefail", "-c", block.code], block, folder)
     elif block.language == "python":

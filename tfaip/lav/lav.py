@@ -24,6 +24,7 @@ from tfaip.lav.validated_samples import ValidatedSamples
 from tfaip.model.lav_model import LavModel
 from tfaip.model.modelbase import ModelBase
 from tfaip.model.tensorboardwriter import TensorboardWriterInterface
+from tfaip.predict import onnx_graph
 from tfaip.predict.export_folder import saved_model_dir
 from tfaip.predict.exported_model import ExportedModel
 from tfaip.progress import NoProgress, Progress, open_progress
@@ -172,7 +173,14 @@ class LAV:
     def _newly_opened(self, keras_model: Any, run_eagerly: bool, instantiate: bool) -> "_Opened":
         scenario, params = self.scenario_cls, self._scenario_params
         used: Any = keras_model
-        if keras_model is None:
+        if keras_model is None and self._is_onnx:
+            if instantiate:
+                raise UsageError(
+                    "An ONNX file holds no weights by name, so its graph can not be built from code. Leave "
+                    "out `--instantiate_graph`, or validate the export it was made from."
+                )
+            used = self._model_path
+        elif keras_model is None:
             folder = saved_model_dir(self._model_path, serve_dir=params.default_serve_dir)
             used = rebuilt_model(scenario(params), folder) if run_eagerly or instantiate else folder
         model = params.model.create(**scenario.additional_model_kwargs(self.data, params))
@@ -191,6 +199,10 @@ class LAV:
         if not isinstance(path, str | os.PathLike):
             raise UsageError(f"LAV validates one model, got {path}. Use MultiLAV for several that vote.")
         return Path(path).expanduser()
+
+    @property
+    def _is_onnx(self) -> bool:
+        return self._model_path.suffix == onnx_graph.SUFFIX
 
     # ---- one data set
 
@@ -246,7 +258,10 @@ class LAV:
 
     def _store(self, generator_params: DataGeneratorParams, result: LAVResult, index: int) -> None:
         try:
-            write_text(self._model_path / self.results_name(generator_params, index), result.to_json())
+            name = self.results_name(generator_params, index)
+            path = self._model_path
+            place = path.with_name(f"{path.name}.{name}") if self._is_onnx else path / name
+            write_text(place, result.to_json())
         except StorageError as error:
             logger.warning("%s `--lav.store_results False` writes no results.", error)
 

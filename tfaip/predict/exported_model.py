@@ -11,12 +11,14 @@ import tensorflow as tf
 
 from tfaip.errors import DataError, StorageError
 from tfaip.predict.export_folder import read_whole, saved_model_dir
+from tfaip.predict.onnx_graph import SUFFIX, onnx_graph
+from tfaip.scenario.export import called_by_name, input_specs
 
 _SIGNATURE = "serving_default"
 
 
 class ExportedModel:
-    """A prediction graph: a SavedModel that is loaded, or a Keras model that is at hand.
+    """A prediction graph: a SavedModel or an ONNX file that is loaded, or a Keras model that is at hand.
 
     Call it with a dict of batched arrays or tensors; it returns a dict of batched tensors with the names that
     the graph gave them. It may be called by several threads at once.
@@ -29,7 +31,7 @@ class ExportedModel:
 
         Args:
             model: The folder of a SavedModel, such as `best/serve`, or of the export around it; Keras 2 may
-                have written it. Or a Keras model that takes a dict of inputs.
+                have written it. Or an ONNX file. Or a Keras model that takes a dict of inputs.
             run_eagerly: Run a Keras model in Python, so that a debugger stops in it; much slower.
 
         Raises:
@@ -37,9 +39,9 @@ class ExportedModel:
             StorageError: If the export can not be read.
         """
         if isinstance(model, str | os.PathLike):
-            self.input_specs, self._call, self._loaded = _loaded_graph(saved_model_dir(model))
+            self.input_specs, self._call, self._loaded = _loaded_file(Path(model).expanduser())
         else:
-            self.input_specs, self._call, self._loaded = keras_input_specs(model), _keras_call(model), model
+            self.input_specs, self._call, self._loaded = input_specs(model), _keras_call(model), model
         self.runs_eagerly = run_eagerly
         self._function = tf.function(self._call, input_signature=[self.input_specs], autograph=False)
         if not run_eagerly:
@@ -107,15 +109,13 @@ class ExportedModel:
         return function
 
 
-def keras_input_specs(model: keras.Model) -> dict[str, tf.TensorSpec]:
-    """Return the inputs of a Keras model by name, with batch axis."""
-    inputs = model.input
-    named = inputs if isinstance(inputs, dict) else {x.name: x for x in keras.tree.flatten(inputs)}
-    return {key: tf.TensorSpec(x.shape, x.dtype, name=key) for key, x in named.items()}
-
-
 def _keras_call(model: keras.Model) -> Callable[[Any], Any]:
-    return lambda inputs: _named(model(inputs, training=False))
+    return lambda inputs: called_by_name(model, inputs)
+
+
+def _loaded_file(path: Path) -> tuple[dict[str, tf.TensorSpec], Callable[[Any], Any], Any]:
+    """Return what `_loaded_graph` does, of an ONNX file or of a SavedModel."""
+    return onnx_graph(path) if path.suffix == SUFFIX else _loaded_graph(saved_model_dir(path))
 
 
 def _loaded_graph(folder: Path) -> tuple[dict[str, tf.TensorSpec], Callable[[Any], Any], Any]:
@@ -158,7 +158,3 @@ def _outermost_call(loaded: Any, signature: Any, specs: dict[str, tf.TensorSpec]
         if isinstance(outputs, dict):
             return call
     return lambda inputs: signature(**inputs)
-
-
-def _named(outputs: Any) -> dict[str, Any]:
-    return outputs if isinstance(outputs, dict) else {"output": outputs}

@@ -13,6 +13,7 @@ from tfaip.errors import UsageError
 from tfaip.model.input_gradient import InputGradientPenalty
 from tfaip.model.precision import computing_in_float32
 from tfaip.model.training_model import TrainingModel
+from tfaip.scenario.batch_specs import batch_specs
 from tfaip.scenario.comparison import ComparedSamples
 from tfaip.scenario.export import SavedGraph, compare_outputs, zeros
 from tfaip.scenario.freezing import check_something_trains, freeze
@@ -118,12 +119,6 @@ def _dataset(scenario: "ScenarioBase", mode: PipelineMode) -> Iterable[Any] | No
     return None if pipeline is None else pipeline.input_dataset(auto_repeat=mode == PipelineMode.TRAINING)
 
 
-def batch_specs(data: "DataBase") -> tuple[Any, Any, Any]:
-    """Return the `tf.TensorSpec`s of a training batch, with batch axis."""
-    parts = (data.input_layer_specs(), data.target_layer_specs(), data.meta_layer_specs())
-    return tuple(_batched(part) for part in parts)  # type: ignore[return-value]
-
-
 def input_gradient_penalty(scenario: "ScenarioBase") -> InputGradientPenalty | None:
     """Return the penalty of input-gradient regularisation; `None` if it is not wanted."""
     params = scenario.params
@@ -161,11 +156,3 @@ def check_input_gradient(data: "DataBase") -> str:
 
 class InputTypeError(UsageError, TypeError):
     """An input that is to be regularised is no float."""
-
-
-def _batched(specs: dict[str, Any]) -> dict[str, tf.TensorSpec]:
-    batched = {}
-    for key, given in specs.items():
-        spec = as_spec(given)
-        batched[key] = tf.TensorSpec((None, *spec.shape), tf.as_dtype(spec.dtype), name=key)
-    return batched

@@ -11,6 +11,7 @@ from tfaip.data.pipeline.definitions import PipelineMode
 from tfaip.errors import StorageError, UsageError
 from tfaip.files import replaced_dir, write_json
 from tfaip.model.precision import computing_in_float32
+from tfaip.scenario.batch_specs import batch_specs
 from tfaip.scenario.comparison import (
     ComparedSamples,
     Comparison,
@@ -27,7 +28,13 @@ if TYPE_CHECKING:
     from tfaip.scenario.scenariobase import ScenarioBase
 
 IN_MEMORY = "the model in memory"  # what a SavedModel is compared with, in reports
-OUTDATED = ("lav_results*.json", "model.onnx", "model.tflite", "model.keras")  # of the export before
+OUTDATED = (
+    "lav_results*.json",
+    "model.*",
+    "saved_model",
+    ".model.*",
+    ".saved_model.*",
+)  # made from the old one
 
 
 class SavedGraph(tf.Module):
@@ -53,9 +60,7 @@ class SavedGraph(tf.Module):
     @property
     def input_specs(self) -> dict[str, tf.TensorSpec]:
         """The inputs by name, with batch axis."""
-        inputs = self.keras_model.input
-        layers = inputs if isinstance(inputs, dict) else {x.name: x for x in keras.tree.flatten(inputs)}
-        return {key: tf.TensorSpec(x.shape, x.dtype, name=key) for key, x in layers.items()}
+        return input_specs(self.keras_model)
 
     @property
     def named_weights(self) -> dict[str, tf.Variable]:
@@ -89,8 +94,20 @@ class SavedGraph(tf.Module):
 
     def _outputs(self, inputs: Any) -> dict[str, Any]:
         with computing_in_float32(self.keras_model):
-            outputs = self.keras_model(inputs, training=False)
-        return outputs if isinstance(outputs, dict) else {"output": outputs}
+            return called_by_name(self.keras_model, inputs)
+
+
+def input_specs(model: keras.Model) -> dict[str, tf.TensorSpec]:
+    """Return the inputs of a model by name, with batch axis."""
+    inputs = model.input
+    named = inputs if isinstance(inputs, dict) else {x.name: x for x in keras.tree.flatten(inputs)}
+    return {key: tf.TensorSpec(x.shape, x.dtype, name=key) for key, x in named.items()}
+
+
+def called_by_name(model: keras.Model, inputs: Any) -> dict[str, Any]:
+    """Return the outputs of a prediction model by name; an only one without a name is `output`."""
+    outputs: Any = model(inputs, training=False)
+    return outputs if isinstance(outputs, dict) else {"output": outputs}
 
 
 def export_scenario(
@@ -110,7 +127,7 @@ def export_scenario(
     with replaced_dir(Path(path), outdated=OUTDATED) as folder:
         write_into(folder, scenario, graphs, trainer_params, export_resources)
         if scenario.params.export_serve:
-            samples = compared_samples(scenario, graphs)
+            samples = compared_samples(scenario)
             report = {
                 name: _compared(
                     graph, folder / name, f"{path}/{name}", samples, scenario.params.export_tolerance
@@ -154,16 +171,23 @@ def is_current(scenario: "ScenarioBase", graphs: dict[str, SavedGraph], path: Pa
     )
 
 
-def compared_samples(scenario: "ScenarioBase", graphs: dict[str, SavedGraph]) -> ComparedSamples:
+def compared_samples(scenario: "ScenarioBase") -> ComparedSamples:
     """Return the samples on which to compare: those kept, else the first of the validation, else zeros."""
-    samples = scenario.compared_samples
-    pipeline = scenario.data.pipeline_by_mode(PipelineMode.EVALUATION)
-    if not samples.batches and pipeline is not None:
+    if not scenario.compared_samples.batches:
+        pipeline = scenario.data.pipeline_by_mode(PipelineMode.EVALUATION)
+        scenario.compared_samples = samples_of(pipeline, scenario)
+    return scenario.compared_samples
+
+
+def samples_of(pipeline: Any, scenario: "ScenarioBase") -> ComparedSamples:
+    """Return the first samples of a pipeline; zeros if there are none."""
+    samples = ComparedSamples()
+    if pipeline is not None:
         with pipeline.generate_input_batches() as batches:
             inputs, targets, _ = next(iter(batches), ({}, {}, {}))
             samples.keep({**targets, **inputs}, "validation")
     if not samples.batches:
-        specs = graphs["default"].input_specs
+        specs, _, _ = batch_specs(scenario.data)
         samples.keep({key: zeros(spec) for key, spec in specs.items()}, "made-up")
     return samples
 

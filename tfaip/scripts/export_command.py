@@ -71,6 +71,14 @@ class ExportCommand:
         allow_named(words)
         return folders.values
 
+    @staticmethod
+    def value_of(flag: str, words: Sequence[str]) -> str | None:
+        """Return the first value of a flag; `None` if it is not there or has none."""
+        from tfaip.params.words import split_words
+
+        values = [value for item in split_words(list(words))[0] if item.flag == flag for value in item.values]
+        return values[0] if values else None
+
     def flags_parser(self) -> "TFAIPArgumentParser":
         """Return the parser of the whole command line, which knows the folders only."""
         from tfaip.params.parser import TFAIPArgumentParser
@@ -101,8 +109,14 @@ class ExportCommand:
         )
 
 
-def scenario_of_exports(folders: Sequence[str]) -> "tuple[type[ScenarioBase], ScenarioBaseParams]":
+def scenario_of_exports(
+    folders: Sequence[str], *, have_models: bool = True
+) -> "tuple[type[ScenarioBase], ScenarioBaseParams]":
     """Return the scenario class and the params of the first export, after a look at all of them.
+
+    Args:
+        folders: The exports.
+        have_models: Whether each must hold a SavedModel.
 
     Raises:
         UsageError: If one of them is no export; it says what is there instead.
@@ -116,7 +130,7 @@ def scenario_of_exports(folders: Sequence[str]) -> "tuple[type[ScenarioBase], Sc
             saved_model_dir(folder)
     with import_failures_reported("the scenario"):
         scenario, params = ScenarioBase.from_path(folders[0])
-    for folder in folders:
+    for folder in folders if have_models else []:
         saved_model_dir(folder, serve_dir=params.default_serve_dir)
     return scenario, params
 

@@ -1,4 +1,4 @@
-"""`tfaip-lav --export_dir DIR [flags]`: validate an exported model."""
+"""`tfaip-lav --export_dir DIR [flags]`, `tfaip-lav --onnx FILE [flags]`: validate an exported model."""
 
 import sys
 from collections.abc import Sequence
@@ -18,8 +18,9 @@ def parse_args(
 ) -> "tuple[Namespace, type[ScenarioBase], ScenarioBaseParams]":
     """Return what the command line says, and the scenario class and params of the export.
 
-    The namespace holds `export_dir`, the options, `data` (the params of the generator) and `lav`. Where a
-    flag is missing, samples come from where LAV of the training took them, read as its validation did.
+    The namespace holds `export_dir`, `onnx`, the options, `data` (the params of the generator) and `lav`.
+    Where a flag is missing, samples come from where LAV of the training took them, read as its validation
+    did.
 
     Args:
         args: The words behind the name of the program; `None`: those of this process.
@@ -34,7 +35,11 @@ def parse_args(
         summary="Validate an exported model: losses, metrics and the evaluator of its scenario.",
         example="tfaip-lav --export_dir run/best",
     )
-    (folder,) = command.folders(args)
+    words = sys.argv[1:] if args is None else list(args)
+    onnx = command.value_of("--onnx", words)
+    if onnx is not None and command.value_of(command.flag, words) is None:
+        words += [command.flag, str(Path(onnx).expanduser().absolute().parent)]
+    (folder,) = command.folders(words)
 
     # Here, because the general help waits for nothing.
     from tfaip.data.databaseparams import DataGeneratorParams
@@ -42,17 +47,19 @@ def parse_args(
     from tfaip.scripts import validation
     from tfaip.scripts.export_command import scenario_of_exports
 
-    scenario, scenario_params = scenario_of_exports([folder])
+    scenario, scenario_params = scenario_of_exports([folder], have_models=onnx is None)
     parser = command.flags_parser()
     validation.add_options(parser)
+    parser.add_argument(
+        "--onnx", metavar="FILE", help="validate this ONNX file with ONNX Runtime; --export_dir: its folder"
+    )
     with import_failures_reported("the scenario"):
         training = validation.stored_training(folder, scenario_params)
         generator = validation.default_generator(scenario, training)
-        lav_params = validation.default_lav_params(scenario, training, folder)
+        lav_params = validation.default_lav_params(scenario, training, onnx or folder)
     parser.add_root_argument("data", DataGeneratorParams, default=generator)
     parser.add_root_argument("lav", type(lav_params), default=lav_params)
-    words = validation.as_written_today(sys.argv[1:] if args is None else args)
-    return parser.parse_args(words), scenario, scenario_params
+    return parser.parse_args(validation.as_written_today(words)), scenario, scenario_params
 
 
 def main(

@@ -97,29 +97,25 @@ def check_before_start(params: TrainerParams) -> None:
     check_outputs(params)
 
 
-def check_output_dir(output_dir: str) -> None:
-    """Raise unless the folder `output_dir` can be written, or created.
+def check_output_dir(output_dir: str, flag: str = "--trainer.output_dir") -> None:
+    """Raise unless the folder `output_dir`, which `flag` named, can be written, or created.
 
     Raises:
         UsageError: If it can not, with the reason.
     """
     if not output_dir:
-        raise UsageError("`--trainer.output_dir` is empty: name a folder, or leave it out to write nothing.")
+        raise UsageError(f"`{flag}` is empty: name a folder, or leave it out to write nothing.")
     folder = Path(output_dir).absolute()
     try:
         os.lstat(folder)
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
-            raise UsageError(
-                f"`--trainer.output_dir {output_dir}` is too long a name for a folder."
-            ) from error
+            raise UsageError(f"`{flag} {output_dir}` is too long a name for a folder.") from error
     existing = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
     if not existing.is_dir():
-        raise UsageError(f"`--trainer.output_dir {output_dir}` needs a folder, but `{existing}` is none.")
+        raise UsageError(f"`{flag} {output_dir}` needs a folder, but `{existing}` is none.")
     if not os.access(existing, os.W_OK | os.X_OK):
-        raise UsageError(
-            f"`--trainer.output_dir {output_dir}` can not be written: `{existing}` is read-only."
-        )
+        raise UsageError(f"`{flag} {output_dir}` can not be written: `{existing}` is read-only.")
 
 
 @contextmanager

@@ -289,6 +289,14 @@ class TrainerParams(Generic[TScenarioParams, TTrainerPipelineParams]):
         default=True,
         metadata=pai_meta(help="Export the model of the last epoch, if there is an output_dir."),
     )
+    export_onnx: bool = field(
+        default=False,
+        metadata=pai_meta(help="When the training is done, also write `model.onnx` into its exports."),
+    )
+    export_litert: bool = field(
+        default=False,
+        metadata=pai_meta(help="When the training is done, also write `model.tflite` into its exports."),
+    )
     no_train_scope: Optional[str] = field(
         default=None,
         metadata=pai_meta(help="Regular expression; layers whose whole path matches are not trained."),

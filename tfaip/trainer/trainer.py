@@ -32,6 +32,7 @@ from tfaip.trainer.callbacks.train_params_logger import TrainerCheckpointsCallba
 from tfaip.trainer.callbacks.validate_callback import ValidateCallback
 from tfaip.trainer.epoch_start import EpochStart, epoch_start
 from tfaip.trainer.epochs import steps_per_epoch
+from tfaip.trainer.further_formats import FurtherFormats
 from tfaip.trainer.optimizer.build import build_optimizer
 from tfaip.trainer.optimizer.grouped import innermost
 from tfaip.trainer.optimizer.schedule_free import ScheduleFreeAdamW, ScheduleFreeAverage
@@ -283,6 +284,7 @@ class Trainer(Generic[TTrainerParams]):
                 "A training can only be resumed from its `--trainer.output_dir`, which is not set."
             )
         _refuse_what_is_missing(params)
+        self._formats = FurtherFormats(params)
         if params.deterministic and params.random_seed is None:
             params.random_seed = 0
         logger.info("%s", what_repeats(params.random_seed, is_deterministic=params.deterministic))
@@ -321,6 +323,7 @@ class Trainer(Generic[TTrainerParams]):
                 no_train_scope=params.no_train_scope,
                 steps_per_epoch=self.steps_per_epoch,
             )
+            self._formats.check(self._scenario, self._scenario._export_graphs["default"])
         self._train_model.weight_average = self._own_average() or self._average()
         self._train_model.accumulation = self._accumulation()
         self._checkpoint_writer = checkpoints.CheckpointWriter(
@@ -543,10 +546,11 @@ class Trainer(Generic[TTrainerParams]):
             self._scenario.compare_outputs_again()
             with self._averaged():
                 self._scenario.export(str(self._export_dir))
+        self._formats.write(self._scenario)
 
     def _is_exported(self, folder: Path) -> bool:
         with self._averaged():
-            return self._scenario.is_exported(str(folder))
+            return self._scenario.is_exported(str(folder)) and self._formats.are_written
 
     def _averaged(self) -> AbstractContextManager[Any]:
         """Return a block in which the model holds the averaged weights, if there are any."""

@@ -3,6 +3,7 @@
 from typing import Any, Dict, Optional
 
 import keras
+import tensorflow as tf
 
 from scenarios.template.listfile.params import TemplateModelParams
 from tfaip.model.graphbase import GraphBase
@@ -33,5 +34,5 @@ class TemplateGraph(GraphBase):
         return {
             "logits": logits,
             "pred": keras.ops.softmax(logits),
-            "class": keras.ops.argmax(logits, axis=-1),
+            "class": tf.argmax(logits, axis=-1, output_type=tf.int32),
         }

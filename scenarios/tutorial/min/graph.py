@@ -3,6 +3,7 @@
 from typing import Any, Dict, Optional
 
 import keras
+import tensorflow as tf
 
 from scenarios.tutorial.min.params import MinModelParams
 from tfaip.model.graphbase import GraphBase
@@ -34,5 +35,5 @@ class MinGraph(GraphBase):
         return {
             "logits": logits,
             "pred": keras.ops.softmax(logits),
-            "class": keras.ops.argmax(logits, axis=-1),
+            "class": tf.argmax(logits, axis=-1, output_type=tf.int32),
         }

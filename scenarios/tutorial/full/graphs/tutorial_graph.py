@@ -3,6 +3,7 @@
 from typing import Any, Dict, Optional
 
 import keras
+import tensorflow as tf
 
 from scenarios.tutorial.full.params import FullModelParams
 from tfaip.model.graphbase import GraphBase
@@ -22,5 +23,6 @@ class TutorialGraph(GraphBase):
         return {
             "logits": logits,
             "pred": keras.ops.softmax(logits),
-            "class": keras.ops.argmax(logits, axis=-1),
+            # Of TensorFlow, since ONNX has no counterpart of what `keras.ops.argmax` consists of.
+            "class": tf.argmax(logits, axis=-1, output_type=tf.int32),
         }
