@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import glob
 import json
 import math
 import os
@@ -53,6 +54,12 @@ def write_text(path: Path, text: str) -> None:
             Path(temporary).unlink(missing_ok=True)
             raise
         flush_dir(path.parent)
+
+
+def remove_temporary(path: Path) -> None:
+    """Remove what a kill left of a `write_text` to `path`; nobody else may be writing to it."""
+    for temporary in Path(path).parent.glob(f".{glob.escape(Path(path).name)}.*.tmp"):
+        temporary.unlink(missing_ok=True)
 
 
 def replace_file(new: Path, path: Path) -> None:

@@ -44,8 +44,10 @@ def main(args: Sequence[str] | None = None) -> Any:
 
 def _forget_progress(params: "TrainerParams") -> None:
     """Set everything in `params` back that a training writes into them."""
+    from tfaip.trainer.params import Resume
     from tfaip.trainer.state import BestState
 
+    params.overwrite, params.resume = False, Resume.NO  # they were said of another folder
     params.current_epoch = 0
     params.saved_checkpoint_sub_dir = ""
     BestState().write(params.early_stopping)

@@ -15,7 +15,9 @@ from tfaip.params.parser import TFAIPArgumentParser
 from tfaip.params.post_init import post_init
 from tfaip.params.user_modules import import_failures_reported
 from tfaip.scripts.arguments import Command
+from tfaip.trainer import run_folder
 from tfaip.trainer.params import TrainerParams, check_outputs
+from tfaip.trainer.run_lock import locked
 
 if TYPE_CHECKING:
     from tfaip.scenario.scenariobase import ScenarioBase
@@ -75,13 +77,34 @@ def start_training(
     check_before_start(params)
     # The trainer loads TensorFlow, which reads this once.
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = str(params.tf_cpp_min_log_level)
-    with log_file(params.output_dir, append=restore), import_failures_reported("the scenario"):
+    is_new = params.output_dir is not None and not os.path.exists(params.output_dir)
+    with (
+        _folder_kept(params, restore) as goes_on,
+        log_file(params.output_dir, append=goes_on, is_new_folder=is_new),
+        import_failures_reported("the scenario"),
+    ):
         if stored is not None:
             log_differences(stored, params)
-        trainer = (
-            scenario.create_trainer(params, restore=True) if restore else scenario.create_trainer(params)
-        )
-        return trainer.train()
+        if goes_on:
+            return scenario.create_trainer(params, restore=True).train()
+        return scenario.create_trainer(params).train()
+
+
+@contextmanager
+def _folder_kept(params: TrainerParams, restore: bool) -> Iterator[bool]:
+    """Keep `output_dir` for this process; give whether a training in it is gone on with.
+
+    Raises:
+        UsageError: It is in use, or holds a training that is not to be touched.
+    """
+    if params.output_dir is None:
+        yield restore
+        return
+    with locked(Path(params.output_dir)):
+        goes_on = restore or run_folder.goes_on(params)
+        if not goes_on:
+            run_folder.refuse_used(params)
+        yield goes_on
 
 
 def check_before_start(params: TrainerParams) -> None:
@@ -119,25 +142,21 @@ def check_output_dir(output_dir: str, flag: str = "--trainer.output_dir") -> Non
 
 
 @contextmanager
-def log_file(output_dir: Optional[str], *, append: bool) -> Iterator[None]:
+def log_file(output_dir: Optional[str], *, append: bool, is_new_folder: bool = False) -> Iterator[None]:
     """Let all messages also go to `train.log`, if there is a folder for it, while the `with` block runs.
 
     Some mistakes are found only when data and model are there. If one leaves the block as a `UsageError`, the
-    folders that were made for the log are removed again.
+    log is removed again from a new folder.
     """
     if output_dir is None:
         yield
         return
-    folder = Path(output_dir).absolute()
-    new_folders = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         with WriteToLogFile(output_dir, append=append, log_name=_LOG):
             yield
     except UsageError:
-        if folder in new_folders and os.listdir(folder) == [_LOG]:
-            (folder / _LOG).unlink()
-            for path in new_folders:
-                path.rmdir()
+        if is_new_folder:
+            (Path(output_dir) / _LOG).unlink(missing_ok=True)
         raise
 
 

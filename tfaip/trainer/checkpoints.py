@@ -22,7 +22,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfaip.errors import NonFiniteError, StorageError, UsageError
-from tfaip.files import json_text, parse_json, recover_dir, write_text
+from tfaip.files import json_text, parse_json, recover_dir, remove_temporary, write_text
 from tfaip.model.finite import FiniteWeights
 from tfaip.model.training_model import TrainingModel
 from tfaip.scenario.weight_names import weight_names
@@ -155,6 +155,7 @@ class CheckpointWriter:
             for name, text in texts.items():
                 if name != STATE:
                     write_text(folder / name, text)
+                    remove_temporary(folder / name)
         logger.debug("Saved the checkpoint %s", path)
         generations.prune(folder, keep=self._keep, run=self.run, damaged=self.damaged)
 

@@ -300,12 +300,25 @@ def prune(folder: Path, *, keep: int, run: str, damaged: Collection[Path] = ()) 
 
     What kills left, and the `damaged` ones, are removed as well. Other runs and other files stay.
     """
-    for leftover in [*incomplete(folder), *(path for path in damaged if path.parent == folder / STORE)]:
+    for leftover in incomplete(folder):
         _clear(leftover)
+    for path in damaged:
+        if path.parent == folder / STORE:
+            remove(path)
     own = [(path, facts) for path, facts in _with_facts(folder) if facts["run"] == run]
     for path, facts in own[keep:]:
         if not (facts["is_best"] and facts["best"] == own[0][1]["best"]):
-            _clear(path)
+            remove(path)
+
+
+def remove(path: Path) -> None:
+    """Remove a checkpoint; a kill in between leaves nothing that could be taken for one."""
+    incomplete = path.with_name(path.name + _INCOMPLETE)
+    with contextlib.suppress(OSError):
+        _clear(incomplete)
+        os.rename(path, incomplete)
+        path = incomplete
+    _clear(path)
 
 
 def newest_facts(folders: Iterable[Path]) -> dict[str, Any]:

@@ -44,6 +44,13 @@ class Precision(StrEnum):
     MIXED_FLOAT16 = "mixed_float16"
 
 
+class Resume(StrEnum):
+    """What becomes of a training that is in `output_dir` already."""
+
+    NO = "no"
+    AUTO = "auto"
+
+
 @pai_dataclass
 @dataclass
 class TrainerPipelines:
@@ -411,6 +418,16 @@ class TrainerParams(Generic[TScenarioParams, TTrainerPipelineParams]):
             help="module:Class of Keras callbacks and policies of your own, created without arguments."
         ),
     )
+    resume: Resume = field(
+        default=Resume.NO,
+        metadata=pai_meta(
+            help="auto: go on if output_dir holds a training, else start; one command for both."
+        ),
+    )
+    overwrite: bool = field(
+        default=False,
+        metadata=pai_meta(help="Start anew, although output_dir holds a training, which is lost."),
+    )
     keep: int = field(
         default=2,
         metadata=pai_meta(
@@ -512,4 +529,9 @@ def check_outputs(params: TrainerParams) -> None:
     if params.export_best and params.output_dir is None:
         raise UsageError(
             "`--trainer.export_best True` needs a place to export to: set `--trainer.output_dir`."
+        )
+    if params.overwrite and params.resume != Resume.NO:
+        raise UsageError(
+            f"`--trainer.overwrite True` and `--trainer.resume {params.resume.value}` exclude each other. "
+            "Leave one of them out."
         )

@@ -23,7 +23,7 @@ from tfaip.params.generics import type_argument
 from tfaip.scenario import params_files
 from tfaip.scenario.freeze_rules import FreezeRule
 from tfaip.scenario.freezing import TimedFreezing
-from tfaip.trainer import checkpoints, generations
+from tfaip.trainer import checkpoints, run_folder
 from tfaip.trainer.callback_order import callbacks_in_order
 from tfaip.trainer.callback_states import collect_states, restore_states
 from tfaip.trainer.callbacks.logger_callback import LoggerCallback
@@ -38,6 +38,7 @@ from tfaip.trainer.optimizer.grouped import innermost
 from tfaip.trainer.optimizer.schedule_free import ScheduleFreeAdamW, ScheduleFreeAverage
 from tfaip.trainer.params import TrainerParams, check_outputs
 from tfaip.trainer.run_info import write_run_info
+from tfaip.trainer.run_lock import locked
 from tfaip.trainer.scheduler.learningrate import LearningRateSchedule
 from tfaip.trainer.seeds import make_deterministic, set_global_random_seed, what_repeats
 from tfaip.trainer.state import BestState, TrainerState
@@ -86,7 +87,8 @@ class Trainer(Generic[TTrainerParams]):
     def __init__(self, params: TTrainerParams, scenario: "ScenarioBase", restore: bool = False):
         self._params = params
         self._scenario = scenario
-        self._restore = restore
+        self._restore = restore or run_folder.goes_on(params)
+        self._has_trained = False
         self._data: Optional[DataBase] = None
         self._steps_per_epoch: Optional[int] = None
         self._callbacks: List[keras.callbacks.Callback] = []
@@ -161,12 +163,18 @@ class Trainer(Generic[TTrainerParams]):
             validate: Called after each epoch; the numbers it returns are logged as `val/<name>`.
         """
         self.validate_callbacks = [] if validate is None else [ValidateCallback(validate)]
+        with self._folder_kept():
+            return self._train(callbacks)
+
+    def _train(self, callbacks: Optional[List[keras.callbacks.Callback]]) -> Logs:
         self.prepare()
         self._callbacks = self.setup_callbacks(self._optimizer, callbacks)
         restore_states(self._callbacks, self._state.callbacks)
         if self._is_finished:
             self._report_finished()
             return {}
+        if not self._restore:
+            run_folder.remove_overwritten(self._params)
         self._log_params()
         self._write_run_info()
         logs = self.fit()
@@ -274,6 +282,18 @@ class Trainer(Generic[TTrainerParams]):
 
     # ---- what the chapters do
 
+    @contextlib.contextmanager
+    def _folder_kept(self) -> Iterator[None]:
+        """Keep `output_dir` for this process, unless it is in use or holds another training."""
+        if self._params.output_dir is None:
+            yield
+            return
+        with locked(Path(self._params.output_dir)):
+            if not self._restore and not self._has_trained:
+                run_folder.refuse_used(self._params)
+            self._has_trained = True
+            yield
+
     def _check_params(self) -> None:
         params = self._params
         check_outputs(params)
@@ -327,7 +347,9 @@ class Trainer(Generic[TTrainerParams]):
         self._train_model.weight_average = self._own_average() or self._average()
         self._train_model.accumulation = self._accumulation()
         self._checkpoint_writer = checkpoints.CheckpointWriter(
-            self._train_model, keep=params.keep, folders=self._checkpoint_folders
+            self._train_model,
+            keep=params.keep,
+            folders=lambda: run_folder.checkpoint_folders(params),
         )
 
     def _average(self) -> Optional[WeightAverage]:
@@ -394,9 +416,6 @@ class Trainer(Generic[TTrainerParams]):
                 self._schedules[name].restore(state)
         where = f"{self._state.epoch}, step {self._state.step}" if self._state.step else self._state.epoch
         logger.info("Resumed after epoch %s from %s", where, restored.path)
-
-    def _checkpoint_folders(self) -> List[Path]:
-        return generations.folders_of(Path(self._params.output_dir or "."), self._params.checkpoint_sub_dir)
 
     def _check_same_epoch(self, state: TrainerState) -> None:
         if state.step and state.steps_per_epoch != self.steps_per_epoch:
