@@ -4,6 +4,8 @@ The codes are the table in `docs/reference/exit_codes.md`. Every other exception
 user's own code and ends a command with code 1 and its traceback.
 """
 
+import signal
+
 
 class TfaipError(Exception):
     """An error with one line for the user: what is wrong, where, and what to do."""
@@ -39,6 +41,19 @@ class UntrustedError(TfaipError):
     """A file names code that is not on the list of what may be loaded."""
 
     exit_code = 6
+
+
+class StoppedBySignal(TfaipError, KeyboardInterrupt):  # noqa: N818 - it is no error
+    """A signal ended a training, which is saved as far as the text says.
+
+    Args:
+        number: Of the signal.
+        text: What is saved, and how to go on.
+    """
+
+    def __init__(self, number: int, text: str):
+        super().__init__(f"{signal.Signals(number).name}: {text}")
+        self.exit_code = 128 + number
 
 
 class EarlyStopping(Exception):  # noqa: N818 - it is no error

@@ -31,7 +31,7 @@ class StopRequest:
             raise StopRequestedError
 
 
-class StopRequestedError(Exception):
+class StopRequestedError(BaseException):  # code that catches all exceptions may not hold it up
     """Breaks off what can be repeated, on its way to who can save."""
 
 

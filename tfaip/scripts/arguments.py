@@ -1,6 +1,7 @@
 """What all programs share: how they are called, and how they end."""
 
 import argparse
+import contextlib
 import gc
 import os
 import select
@@ -71,6 +72,14 @@ class Command:
         return parser
 
 
+_runs_a_command = False
+
+
+def runs_a_command() -> bool:
+    """Return whether this process is a program of tfaip, and ends with it."""
+    return _runs_a_command
+
+
 def run_command(main: Callable[[], Any]) -> None:
     """Run a program: set up logging, call `main`, and leave with an exit code if it fails.
 
@@ -78,6 +87,8 @@ def run_command(main: Callable[[], Any]) -> None:
     traceback is shown if the environment variable `TFAIP_DEBUG` is set. Any other exception is a bug and
     leaves as it is: with a traceback and code 1.
     """
+    global _runs_a_command
+    _runs_a_command = True
     try:
         setup_logging()
         main()
@@ -101,13 +112,16 @@ def run_command(main: Callable[[], Any]) -> None:
     except Exception as error:
         _let_go(error)
         raise
+    finally:
+        _runs_a_command = False
 
 
 def _print_error(message: str) -> None:
     if sys.stderr is None:  # it was closed by whoever started us
         return
-    for line in message.splitlines() or [""]:
-        sys.stderr.write(f"tfaip: error: {line}\n")
+    with contextlib.suppress(OSError):  # its reader may have left
+        for line in message.splitlines() or [""]:
+            sys.stderr.write(f"tfaip: error: {line}\n")
 
 
 def _reader_has_left() -> bool:

@@ -14,8 +14,9 @@ from tfaip.params.differences import differences
 from tfaip.params.parser import TFAIPArgumentParser
 from tfaip.params.post_init import post_init
 from tfaip.params.user_modules import import_failures_reported
-from tfaip.scripts.arguments import Command
-from tfaip.trainer import run_folder
+from tfaip.scripts.arguments import Command, runs_a_command
+from tfaip.scripts.streams import lasting_streams
+from tfaip.trainer import run_folder, stop_signals
 from tfaip.trainer.params import TrainerParams, check_outputs
 from tfaip.trainer.run_lock import locked
 
@@ -79,6 +80,10 @@ def start_training(
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = str(params.tf_cpp_min_log_level)
     is_new = params.output_dir is not None and not os.path.exists(params.output_dir)
     with (
+        lasting_streams(),
+        stop_signals.handled(
+            params.grace_seconds, lambda: run_folder.leave_at_once(params), is_program=runs_a_command()
+        ),
         _folder_kept(params, restore) as goes_on,
         log_file(params.output_dir, append=goes_on, is_new_folder=is_new),
         import_failures_reported("the scenario"),

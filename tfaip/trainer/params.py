@@ -428,6 +428,12 @@ class TrainerParams(Generic[TScenarioParams, TTrainerPipelineParams]):
         default=False,
         metadata=pai_meta(help="Start anew, although output_dir holds a training, which is lost."),
     )
+    grace_seconds: float = field(
+        default=20,
+        metadata=pai_meta(
+            help="Seconds to save in after SIGTERM, Ctrl-C or SIGHUP, before the program ends at once."
+        ),
+    )
     keep: int = field(
         default=2,
         metadata=pai_meta(
@@ -505,6 +511,7 @@ class TrainerParams(Generic[TScenarioParams, TTrainerPipelineParams]):
     def _check_running(self) -> None:
         check_one_of("--trainer.progress_bar_mode", self.progress_bar_mode, (0, 1, 2))
         check_number("--trainer.keep", self.keep, at_least=1)
+        check_number("--trainer.grace_seconds", self.grace_seconds, more_than=0)
         check_number("--trainer.progbar_delta_time", self.progbar_delta_time, at_least=0)
         check_one_of("--trainer.tf_cpp_min_log_level", self.tf_cpp_min_log_level, (0, 1, 2, 3))
         check_number(

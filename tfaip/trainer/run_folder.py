@@ -9,7 +9,7 @@ from typing import Any, List
 
 from tfaip.errors import UsageError
 from tfaip.scenario.params_files import TRAINER_PARAMS
-from tfaip.trainer import generations
+from tfaip.trainer import generations, run_lock
 from tfaip.trainer.params import Resume, TrainerParams
 
 logger = logging.getLogger(__name__)
@@ -59,6 +59,17 @@ def refuse_used(params: TrainerParams) -> None:
 def resume_command(output_dir: str) -> str:
     """Return how a training is gone on with on the command line."""
     return f"tfaip-resume-training {shlex.quote(output_dir)}"
+
+
+def leave_at_once(params: TrainerParams) -> str:
+    """Unlock the folder for a process that cannot end as it should; return what can be resumed."""
+    if params.output_dir is None:
+        return "nothing was saved without `--trainer.output_dir`."
+    run_lock.release(Path(params.output_dir))
+    found = generations.generations(checkpoint_folders(params))
+    if not found:
+        return "nothing was saved yet. Start again."
+    return f"the last checkpoint is {found[0].name}; resume with `{resume_command(params.output_dir)}`."
 
 
 def remove_overwritten(params: TrainerParams) -> None:

@@ -79,7 +79,7 @@ def locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         if is_taken:
-            _release(folder)
+            release(folder)
             _remove_empty(new_folders)
 
 
@@ -109,7 +109,9 @@ def _held_by(holder: Holder, folder: Path) -> str:
     )
 
 
-def _release(folder: Path) -> None:
+def release(folder: Path) -> None:
+    """Unlock `folder`, if this process holds it."""
+    folder = Path(folder).absolute()
     holder = _read(folder / LOCK)
     if holder is not None and holder.is_same(Holder.me()):
         (folder / LOCK).unlink(missing_ok=True)

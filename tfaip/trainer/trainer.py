@@ -14,16 +14,16 @@ import tensorflow as tf
 
 from tfaip.data.pipeline.definitions import PipelineMode
 from tfaip.device.device_config import DeviceConfig, DistributionStrategy
-from tfaip.errors import NonFiniteError, StorageError, UsageError
+from tfaip.errors import NonFiniteError, StoppedBySignal, StorageError, UsageError
 from tfaip.model.gradient_accumulation import GradientAccumulation
 from tfaip.model.precision import built_with, usable_policy, with_scaled_loss
-from tfaip.model.stop_request import StopRequest
+from tfaip.model.stop_request import StopRequest, TrainingInterrupted
 from tfaip.model.weight_average import JudgedWeights, WeightAverage, automatic_decay
 from tfaip.params.generics import type_argument
 from tfaip.scenario import params_files
 from tfaip.scenario.freeze_rules import FreezeRule
 from tfaip.scenario.freezing import TimedFreezing
-from tfaip.trainer import checkpoints, run_folder
+from tfaip.trainer import checkpoints, run_folder, stop_signals
 from tfaip.trainer.callback_order import callbacks_in_order
 from tfaip.trainer.callback_states import collect_states, restore_states
 from tfaip.trainer.callbacks.logger_callback import LoggerCallback
@@ -163,10 +163,12 @@ class Trainer(Generic[TTrainerParams]):
             validate: Called after each epoch; the numbers it returns are logged as `val/<name>`.
         """
         self.validate_callbacks = [] if validate is None else [ValidateCallback(validate)]
-        with self._folder_kept():
-            return self._train(callbacks)
+        with self._folder_kept(), self._signals_handled() as signals:
+            return self._train(callbacks, signals)
 
-    def _train(self, callbacks: Optional[List[keras.callbacks.Callback]]) -> Logs:
+    def _train(
+        self, callbacks: Optional[List[keras.callbacks.Callback]], signals: stop_signals.StopSignals
+    ) -> Logs:
         self.prepare()
         self._callbacks = self.setup_callbacks(self._optimizer, callbacks)
         restore_states(self._callbacks, self._state.callbacks)
@@ -177,7 +179,9 @@ class Trainer(Generic[TTrainerParams]):
             run_folder.remove_overwritten(self._params)
         self._log_params()
         self._write_run_info()
-        logs = self.fit()
+        with signals.requesting(self.stop_request):
+            logs = self.fit()
+        signals.check()
         self._export_final()
         return logs
 
@@ -293,6 +297,31 @@ class Trainer(Generic[TTrainerParams]):
                 run_folder.refuse_used(self._params)
             self._has_trained = True
             yield
+
+    @contextlib.contextmanager
+    def _signals_handled(self) -> Iterator[stop_signals.StopSignals]:
+        """Let signals stop the training, and say what is saved."""
+        params = self._params
+        with stop_signals.handled(params.grace_seconds, lambda: run_folder.leave_at_once(params)) as signals:
+            try:
+                yield signals
+            except (TrainingInterrupted, KeyboardInterrupt) as error:
+                if signals.number is None:
+                    raise
+                raise StoppedBySignal(signals.number, self._what_is_saved(error)) from error
+
+    def _what_is_saved(self, error: BaseException) -> str:
+        params, state = self._params, self._state
+        if isinstance(error, TrainingInterrupted):
+            epoch, step, what = error.epoch, error.step, "saved"
+        else:
+            epoch, step, what = state.epoch, state.step, "the last checkpoint is"
+        if epoch == step == 0:
+            return "nothing was trained yet. Start again."
+        where = f"epoch {epoch + 1} step {step}" if step else f"epoch {epoch}"
+        if params.output_dir is None or not params.write_checkpoints:
+            return f"nothing is saved of {where}, as no checkpoints are written."
+        return f"{what} {where}; resume with `{run_folder.resume_command(params.output_dir)}`."
 
     def _check_params(self) -> None:
         params = self._params

@@ -12,6 +12,7 @@ import numpy as np
 
 from tfaip.lav.lav import LAV
 from tfaip.lav.result import LAVResult, is_number
+from tfaip.trainer import stop_signals
 from tfaip.trainer.callbacks.extract_logs import ExtractLogsCallback
 from tfaip.trainer.params import TrainerParams
 
@@ -62,7 +63,7 @@ class LAVCallback(keras.callbacks.Callback):
             self._lav = self._create_lav()
             if not generators:
                 logger.warning("LAV has no data: `lav_gen` returned no data set, and there is no validation.")
-        with self._paused():
+        with self._paused(), stop_signals.breaking_off():
             results = self._lav.run(
                 generators,
                 keras_model=self.scenario.keras_predict_model,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Dict, Optional
 import keras
 import numpy as np
 
+from tfaip.trainer import stop_signals
 from tfaip.trainer.callbacks.earlystopping.params import EarlyStoppingParams
 from tfaip.trainer.callbacks.earlystopping.tracking import decide
 from tfaip.trainer.callbacks.lav_callback import is_lav_epoch
@@ -136,4 +137,5 @@ class EarlyStoppingCallback(keras.callbacks.Callback):
         folder = self._params.best_model_output_dir or self._trainer_params.output_dir
         if self._trainer_params.export_best and folder:
             path = os.path.join(folder, self._params.best_model_name)
-            self._scenario.export(path, self._trainer_params)
+            with stop_signals.breaking_off():
+                self._scenario.export(path, self._trainer_params)
