@@ -10,6 +10,7 @@ from tfaip.evaluator.evaluator import EvaluatorBase
 from tfaip.params.generics import type_argument
 from tfaip.params.post_init import post_init
 from tfaip.params.trust import reading
+from tfaip.resource.containment import check_resources
 from tfaip.scenario import factories, params_files
 from tfaip.scenario.comparison import ComparedSamples
 from tfaip.scenario.discovery import import_scenario as import_scenario
@@ -152,7 +153,9 @@ class ScenarioBase(Generic[TScenarioParams, TTrainerPipelineParams]):
     def params_from_path(cls, path: str) -> TScenarioParams:
         """Return the scenario params in an export folder or JSON file."""
         with reading(path):
-            return cls.params_from_dict(cls.read_params_dict_from_path(path))
+            params = cls.params_from_dict(cls.read_params_dict_from_path(path))
+            check_resources(params.data, params.data.resource_base_path)
+            return params
 
     @classmethod
     def read_params_dict_from_path(cls, path: str) -> Dict[str, Any]:
@@ -163,7 +166,9 @@ class ScenarioBase(Generic[TScenarioParams, TTrainerPipelineParams]):
     def from_path(cls, path: str) -> "Tuple[Type[ScenarioBase], ScenarioBaseParams]":
         """Return scenario class and params in an export folder or JSON file; call it on `ScenarioBase`."""
         with reading(path):
-            return cls.from_dict(cls.read_params_dict_from_path(path))
+            scenario, params = cls.from_dict(cls.read_params_dict_from_path(path))
+            check_resources(params.data, params.data.resource_base_path)
+            return scenario, params
 
     @classmethod
     def from_dict(cls, d: Dict[str, Any]) -> "Tuple[Type[ScenarioBase], ScenarioBaseParams]":

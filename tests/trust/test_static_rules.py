@@ -1,0 +1,127 @@
+"""What no module of tfaip may do, read from its source: run text, unpickle, start a shell, import by name."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import tfaip.errors
+
+ROOT = Path(tfaip.errors.__file__).parent
+FILES = sorted(ROOT.rglob("*.py"))
+
+# Each with what it may do, and why.
+REVIEWED = {
+    (
+        "params/user_modules.py",
+        "importlib.import_module",
+    ),  # names of users, and names that `trust` has checked
+    ("__init__.py", "importlib.import_module"),  # of a table in the same file
+    ("predict/pickled_dumps.py", "pickle.load"),  # only with `--allow_pickle`
+}
+FUNCTIONS = {
+    *(
+        "eval",
+        "exec",
+        "compile",
+        "__import__",
+        "importlib.import_module",
+        "runpy.run_module",
+        "runpy.run_path",
+    ),
+    *("pickle.load", "pickle.loads", "pickle.Unpickler", "marshal.load", "marshal.loads", "shelve.open"),
+    *("yaml.load", "yaml.unsafe_load", "yaml.full_load", "os.system", "os.popen", "tempfile.mktemp"),
+}
+# Methods of anything. The last three make classes of params of what is given, and import what it names.
+METHODS = {
+    *("import_module", "enable_unsafe_deserialization", "extractall", "load_model"),
+    *("from_dict", "from_json", "schema"),
+}
+READERS_OF_OURS = {
+    "TrainerState.from_dict",
+    "StreamPosition.from_dict",
+    "ScenarioBase.from_dict",
+    "cls.from_dict",
+}
+ARGUMENTS = {("shell", True), ("safe_mode", False), ("allow_pickle", True)}
+
+
+def findings(source: str) -> Iterator[tuple[int, str]]:
+    """Yield line and name of what is forbidden in a source text."""
+    tree = ast.parse(source)
+    full = dict(_imported_names(tree))
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        name = _full_name(node.func, full)
+        if name in FUNCTIONS or (
+            "." in name and _last(name) in METHODS and _last(name, 2) not in READERS_OF_OURS
+        ):
+            yield node.lineno, name
+        for argument in node.keywords:
+            value = argument.value
+            if isinstance(value, ast.Constant) and (argument.arg, value.value) in ARGUMENTS:
+                yield node.lineno, f"{argument.arg}={value.value}"
+
+
+def _last(name: str, parts: int = 1) -> str:
+    return ".".join(name.split(".")[-parts:])
+
+
+def _imported_names(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.asname or alias.name, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from ((alias.asname or alias.name, f"{node.module}.{alias.name}") for alias in node.names)
+
+
+def _full_name(node: ast.expr, full: dict[str, str]) -> str:
+    name = ast.unparse(node)
+    first, dot, rest = name.partition(".")
+    return f"{full.get(first, first)}{dot}{rest}"
+
+
+def test_no_module_does_what_could_run_foreign_code():
+    found = [
+        (file.relative_to(ROOT).as_posix(), *found) for file in FILES for found in findings(file.read_text())
+    ]
+
+    assert not [f"{file}:{line}: {what}" for file, line, what in found if (file, what) not in REVIEWED]
+    assert {(file, what) for file, _, what in found} == REVIEWED
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "eval('1')",
+        "exec('1')",
+        "__import__('os')",
+        "import importlib\nimportlib.import_module('os')",
+        "from importlib import import_module as get\nget('os')",
+        "import pickle\npickle.load(f)",
+        "from pickle import loads\nloads(b'')",
+        "import pickle as p\np.Unpickler(f)",
+        "import yaml\nyaml.load(f)",
+        "import os\nos.system('ls')",
+        "subprocess.run('ls', shell=True)",
+        "np.load('x', allow_pickle=True)",
+        "keras.saving.load_model('x')",
+        "keras.config.enable_unsafe_deserialization()",
+        "keras.models.load_model('x', safe_mode=False)",
+        "archive.extractall()",
+        "TrainerParams.from_dict(content)",
+        "scenario.params_cls().from_json(text)",
+        "tempfile.mktemp()",
+    ],
+)
+def test_the_rule_finds(line):
+    assert list(findings(line))
+
+
+@pytest.mark.parametrize(
+    "line", ["re.compile('x')", "model.compile()", "json.load(f)", "f.open()", "ScenarioBase.from_dict(d)"]
+)
+def test_the_rule_leaves_in_peace(line):
+    assert not list(findings(line))
