@@ -16,7 +16,7 @@ ROOT = Path(tfaip.errors.__file__).parent
 
 # From the bottom of the house; the rooms of one row may not import each other.
 ROOMS = [
-    ["errors", "version"],
+    ["errors", "version", "printable"],
     ["files", "params"],
     ["logs", "progress"],
     ["workers"],

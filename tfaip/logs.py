@@ -12,9 +12,20 @@ from types import TracebackType
 from typing import Any, Optional
 
 from tfaip.errors import StorageError, UsageError
+from tfaip.printable import without_controls
 
 FORMAT = "{levelname:<8s} {asctime} {name:>30.30s}: {message}"
-formatter = logging.Formatter(FORMAT, style="{")
+
+
+class _Formatter(logging.Formatter):
+    """Escapes what a terminal would obey: names of samples and classes come from data."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line of a message, or its lines."""
+        return without_controls(super().format(record))
+
+
+formatter = _Formatter(FORMAT, style="{")
 
 # The level that the process was started with; `setup_logging` reads the variable again.
 TFAIP_LOG_LEVEL = os.environ.get("TFAIP_LOG_LEVEL", "INFO")

@@ -273,7 +273,7 @@ def test_an_array_of_pickled_objects_inside_a_dump_is_refused(tmp_path):
         db.execute("UPDATE sample SET layout = ?, data = ?", (layout, pickle.dumps(Canary())))
     db.close()
 
-    with pytest.raises(StorageError, match="damaged"):
+    with pytest.raises(UntrustedError, match="array of Python objects"):
         EvalDataset(tmp_path / "d").sample(0)
 
     assert not Canary.touched

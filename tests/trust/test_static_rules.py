@@ -19,6 +19,9 @@ REVIEWED = {
     ),  # names of users, and names that `trust` has checked
     ("__init__.py", "importlib.import_module"),  # of a table in the same file
     ("predict/pickled_dumps.py", "pickle.load"),  # only with `--allow_pickle`
+    ("workers/ordered_map.py", "pickle.loads"),  # what processes of one program tell each other
+    ("workers/payload.py", "pickle.loads"),
+    ("workers/worker.py", "pickle.loads"),
 }
 FUNCTIONS = {
     *(

@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfaip.data.pipeline.unbatching import unbatch
+from tfaip.printable import printable
 
 _SHOWN_SAMPLES = 20
 _MOST_SKIPPED = 10  # in a row; each halves the scale, and 2^15 / 2^10 is too small to be of use
@@ -121,4 +122,4 @@ def name_samples(meta: Any, number_before: int) -> str:
 
 def _name(sample: Any, number: int) -> str:
     has_id = isinstance(sample.meta, dict) and "id" in sample.meta
-    return f"`{sample.meta['id']}`" if has_id else str(number)
+    return f"`{printable(sample.meta['id'])}`" if has_id else str(number)

@@ -16,7 +16,8 @@ from typing import Any, NewType, TypeVar, Union, get_args, get_origin, get_type_
 from tfaip.errors import TfaipError, UntrustedError, UsageError
 from tfaip.params.stored_values import MismatchError, plain_value, shown
 from tfaip.params.suggestions import closest, offer
-from tfaip.params.trust import check_name, packages_of, printable, source_name, source_path, stored_class
+from tfaip.params.trust import check_name, packages_of, source_name, source_path, stored_class
+from tfaip.printable import printable
 
 NAMES_CODE = {"names_code": True}
 """Metadata of a field whose text, or texts, are `module:name` of code that is imported later."""
@@ -51,7 +52,10 @@ def params_from_stored(
     if isinstance(content, Mapping) and content.get(_CLASS) in names_of_bases:
         content = {key: value for key, value in content.items() if key != _CLASS}
     reader = _Reader(frozenset(own), is_older)
-    params = reader.params(cls, content, ())
+    try:
+        params = reader.params(cls, content, ())
+    except MismatchError as error:
+        raise UsageError(f"{source_name()} is {shown(content)}, but must be {error}.") from None
     reader.tell_changes()
     return params
 
@@ -150,8 +154,8 @@ class _Reader:
                 return value if type(value) is kind else decoder(value)
             result = self._value(kind, value, path, one)
         except MismatchError as error:
-            if one.default is not MISSING and type(value) is type(one.default):
-                return value  # the annotation is looser in life than on paper, as in `x: str = None`
+            if type(value) is type(one.default) and self._is_loose(kind, one):
+                return value
             raise UsageError(
                 f"{source_name()} has `{_dotted(path)}`: {shown(value)}, but `{cls.__name__}.{one.name}` "
                 f"expects {error}."
@@ -159,6 +163,14 @@ class _Reader:
         if one.metadata.get("names_code"):
             self._check_code(result, path)
         return result
+
+    def _is_loose(self, kind: Any, one: "Field[Any]") -> bool:
+        """Return whether not even the default fits the annotation, as in `x: str = None`."""
+        try:
+            self._value(kind, one.default, (), one)
+        except MismatchError:
+            return True
+        return False
 
     def _value(self, kind: Any, value: Any, path: _Path, of: "Field[Any]") -> Any:
         """Return `value` as a `kind`, which is an annotation."""

@@ -6,7 +6,7 @@ from numbers import Integral, Real
 from typing import Any, Literal, get_args, get_origin
 
 from tfaip.params.suggestions import any_of
-from tfaip.params.trust import printable
+from tfaip.printable import printable
 
 _EXPECTED: dict[Any, str] = {
     int: "a whole number",

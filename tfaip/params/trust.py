@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 from tfaip.errors import UntrustedError, UsageError
 from tfaip.params.module_places import find_module, search_working_directory, untrusted_place
 from tfaip.params.user_modules import import_user_module
+from tfaip.printable import printable
 
 _NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _allowed: frozenset[str] = frozenset()
@@ -89,12 +90,6 @@ def source_name() -> str:
 def source_path() -> str | None:
     """Return the file that is being read."""
     return _source.get()
-
-
-def printable(text: object) -> str:
-    """Return `text` of a file as a message may show it: one line, no control characters, not too long."""
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
-    return shown if len(shown) <= 200 else f"{shown[:200]}..."
 
 
 def check_name(name: Any, place: str, own: Iterable[str]) -> tuple[str, str]:

@@ -50,7 +50,7 @@ def decode(layout: str, meta: str, data: bytes) -> Sample:
     nodes = _parsed(layout)
     buffer = bytearray(data)
     parts = {part: _decoded(nodes[part], buffer) for part in PARTS}
-    return Sample(**parts, meta=_from_json(meta))
+    return Sample(**parts, meta=_decode_json(meta))
 
 
 class _Writer:
@@ -117,13 +117,6 @@ def _as_json(path: str, value: Any) -> str:
         ) from error
 
 
-def _from_json(text: str) -> Any:
-    try:
-        return _decode_json(text)
-    except UntrustedError:  # it names params of a module that is not loaded here; then they stay a dict
-        return json.loads(text)
-
-
 @lru_cache(maxsize=256)
 def _parsed(layout: str) -> Any:
     """Return the nodes of a layout; samples of one size share it."""
@@ -144,12 +137,17 @@ def _decoded(node: dict[str, Any], buffer: bytearray) -> Any:
         shape, texts = content
         return _decoded_texts(kind, shape, texts)
     if kind == "value":
-        return _from_json(json.dumps(content))
+        return _decode_json(json.dumps(content))
     raise ValueError(f"unknown kind of node {kind!r}")
 
 
 def _decoded_array(type_name: str, shape: list[int] | None, offset: int, buffer: bytearray) -> Any:
     dtype = np.dtype(type_name)
+    if dtype.hasobject:
+        raise UntrustedError(
+            f"The dump holds an array of Python objects, `{type_name}`, which only a pickle could make. It "
+            "was not read. Write the dump again with `tfaip-lav` or `tfaip-predict`."
+        )
     if dtype.kind not in _KINDS:
         raise ValueError(f"{type_name} is no type of numbers or texts")
     number = math.prod(shape or [])

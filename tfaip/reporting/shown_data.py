@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tfaip.printable import printable
 from tfaip.reporting.input_costs import num_samples
 
 _NUM_SHOWN = 4  # values of text and of small arrays
@@ -157,7 +158,7 @@ def as_pixels(values: np.ndarray) -> np.ndarray:
 
 def _short(example: Any) -> str:
     values = np.asarray(example).reshape(-1)
-    texts = [v.decode(errors="replace") if isinstance(v, bytes) else f"{v}" for v in values.tolist()]
+    texts = [printable(v.decode(errors="replace") if isinstance(v, bytes) else v) for v in values.tolist()]
     return texts[0] if len(texts) == 1 else f"[{' '.join(texts)}]"
 
 

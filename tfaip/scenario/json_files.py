@@ -11,7 +11,7 @@ from typing import Any, Dict, List, NoReturn, Tuple
 
 from tfaip.errors import UsageError
 from tfaip.files import with_float
-from tfaip.params.trust import printable
+from tfaip.printable import printable
 
 _LARGEST = 32 * 2**20  # bytes; params of real scenarios are below 1 MiB, codecs included
 _TEXT_OR_CONSTANT = re.compile(r'"(?:[^"\\]|\\.)*"|NaN|-?Infinity')

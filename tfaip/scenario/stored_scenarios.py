@@ -19,8 +19,9 @@ from tfaip.params.module_places import (
     search_working_directory,
 )
 from tfaip.params.suggestions import did_you_mean
-from tfaip.params.trust import is_allowed, printable, refuse, source_name, source_path
+from tfaip.params.trust import is_allowed, refuse, source_name, source_path
 from tfaip.params.user_modules import import_failure, import_user_module, no_such_module
+from tfaip.printable import printable
 from tfaip.scenario.scenario_sources import defines_scenario
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from tfaip.errors import UsageError
-from tfaip.params.trust import printable, source_name
+from tfaip.params.trust import source_name
+from tfaip.printable import printable
 from tfaip.version import __version__
 
 _RELEASE = re.compile(r"(\d+)\.(\d+)")

@@ -13,6 +13,7 @@ from typing import Any
 
 from tfaip.errors import TfaipError, UsageError
 from tfaip.logs import setup_logging
+from tfaip.printable import without_controls
 from tfaip.version import __version__
 
 _INTERRUPTED = 130  # what shells report for a program that Ctrl-C ended
@@ -120,7 +121,7 @@ def _print_error(message: str) -> None:
     if sys.stderr is None:  # it was closed by whoever started us
         return
     with contextlib.suppress(OSError):  # its reader may have left
-        for line in message.splitlines() or [""]:
+        for line in without_controls(message).splitlines() or [""]:
             sys.stderr.write(f"tfaip: error: {line}\n")
 
 

@@ -5,6 +5,7 @@ from typing import Any, Union
 import numpy as np
 
 from tfaip.params.enums import StrEnum
+from tfaip.printable import printable
 
 AnyNumpy = Union[np.ndarray, np.number, int, float, bool]  # noqa: UP007 - read at run time by checkers
 
@@ -96,4 +97,4 @@ def describe_sample(sample: Any, index: int | None = None) -> str:
     number = "" if index is None else str(index)
     if name is None:
         return f"sample {number}" if number else "a sample without id"
-    return f"sample `{name}`" + (f" (number {number})" if number else "")
+    return f"sample `{printable(name)}`" + (f" (number {number})" if number else "")

@@ -62,7 +62,13 @@ def _opened(path: Path) -> h5py.File:
 def _unpacked(path: Path) -> IO[bytes]:
     """Return the weights in a `.keras` archive; nothing is written to disk."""
     with zipfile.ZipFile(path) as archive:
+        members = [name.casefold() for name in archive.namelist()]
         for name in (CONFIG, WEIGHTS):
+            if members.count(name) > 1:
+                raise UntrustedError(
+                    f"`{path}` holds `{name}` more than once, so that programs differ in what they see. "
+                    "Nothing was loaded. Write the file anew with `save` of Keras."
+                )
             if archive.getinfo(name).file_size > _LARGEST_RATIO * path.stat().st_size:
                 raise _bomb(path, name)
         _refuse_code(archive.read(CONFIG), path)
