@@ -223,7 +223,7 @@ def test_a_key_that_the_scenario_once_had_is_left_out_with_a_note(caplog):
         params = params_from_stored(AllParams, {"zzzz": 1, "epochs": 7})
 
     assert params.epochs == 7
-    assert "`note.json` was not written by this version" in caplog.text
+    assert "`note.json` is not as this version writes it" in caplog.text
     assert "left out, for no field has that name: zzzz" in caplog.text
 
 

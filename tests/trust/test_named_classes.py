@@ -18,10 +18,15 @@ from tfaip.scripts import evaluate, lav, lav_multi, predict, resume_training, tr
 
 Program = Callable[[list[str]], Any]
 
+
+def _into_another_folder(run: Path) -> list[str]:
+    return [str(run / "trainer_params.json"), "--trainer.output_dir", str(run.parent / "another")]
+
+
 # What each program that reads params files is called with.
 PROGRAMS: dict[str, tuple[Program, Callable[[Path], list[str]]]] = {
     "resume": (resume_training.main, lambda run: [str(run)]),
-    "train-from-params": (train_from_params.main, lambda run: [str(run / "trainer_params.json")]),
+    "train-from-params": (train_from_params.main, _into_another_folder),
     "lav": (lav.parse_args, lambda run: ["--export_dir", str(run / "best")]),
     "multi-lav": (lav_multi.parse_args, lambda run: ["--export_dirs", str(run / "best"), str(run / "best")]),
     "predict": (predict.parse_args, lambda run: ["--export_dir", str(run / "best")]),

@@ -95,7 +95,7 @@ class _Reader:
             if names
         ]
         if parts and (self.is_older or source_path()):
-            _say_once(f"{source_name()} was not written by this version. {'; '.join(parts)}.")
+            _say_once(f"{source_name()} is not as this version writes it; {'; '.join(parts)}.")
 
     def _class(
         self, declared: type, content: Any, path: _Path, own: frozenset[str], of: "Field[Any] | None"
