@@ -57,7 +57,7 @@ def range_test(trainer: Trainer, params: RangeTestParams) -> list[TriedRate]:
     )
     trainer.prepare()
     model: Any = trainer.scenario.keras_train_model
-    with kept_state(model), trainer._open_stream() as batches:
+    with kept_state(model), trainer.open_batches() as batches:
         return list(_tried_rates(model, iter(batches), trainer, params))
 
 

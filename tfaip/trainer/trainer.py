@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import date
 from pathlib import Path
@@ -14,38 +14,33 @@ import tensorflow as tf
 
 from tfaip.data.pipeline.definitions import PipelineMode
 from tfaip.device.device_config import DeviceConfig, DistributionStrategy
-from tfaip.errors import NonFiniteError, StoppedBySignal, StorageError, UsageError
-from tfaip.model.gradient_accumulation import GradientAccumulation
+from tfaip.errors import UsageError
 from tfaip.model.precision import built_with, usable_policy, with_scaled_loss
-from tfaip.model.stop_request import StopRequest, TrainingInterrupted
-from tfaip.model.weight_average import JudgedWeights, WeightAverage, automatic_decay
+from tfaip.model.stop_request import StopRequest
 from tfaip.params.generics import type_argument
 from tfaip.scenario import params_files
 from tfaip.scenario.freeze_rules import FreezeRule
 from tfaip.scenario.freezing import TimedFreezing
-from tfaip.trainer import checkpoints, run_folder, stop_signals
+from tfaip.trainer import run_folder, stop_signals
+from tfaip.trainer.batches import TrainingBatches
 from tfaip.trainer.callback_order import callbacks_in_order
-from tfaip.trainer.callback_states import collect_states, restore_states
 from tfaip.trainer.callbacks.logger_callback import LoggerCallback
 from tfaip.trainer.callbacks.step_checkpoints import StepCheckpointsCallback
-from tfaip.trainer.callbacks.train_params_logger import TrainerCheckpointsCallback, commit_checkpoint
+from tfaip.trainer.callbacks.train_params_logger import TrainerCheckpointsCallback
 from tfaip.trainer.callbacks.validate_callback import ValidateCallback
-from tfaip.trainer.epoch_start import EpochStart, epoch_start
+from tfaip.trainer.compiling import accumulation_for, average_for, optimizer_for
 from tfaip.trainer.epochs import steps_per_epoch
 from tfaip.trainer.further_formats import FurtherFormats
-from tfaip.trainer.optimizer.build import build_optimizer
-from tfaip.trainer.optimizer.grouped import innermost
-from tfaip.trainer.optimizer.schedule_free import ScheduleFreeAdamW, ScheduleFreeAverage
+from tfaip.trainer.guarded_run import folder_kept, signals_handled
 from tfaip.trainer.params import TrainerParams, check_outputs
 from tfaip.trainer.run_info import write_run_info
-from tfaip.trainer.run_lock import locked
+from tfaip.trainer.saved_run import SavedRun
 from tfaip.trainer.scheduler.learningrate import LearningRateSchedule
 from tfaip.trainer.seeds import make_deterministic, set_global_random_seed, what_repeats
-from tfaip.trainer.state import BestState, TrainerState
+from tfaip.trainer.state import TrainerState
 
 if TYPE_CHECKING:
     from tfaip.data.data import DataBase
-    from tfaip.data.pipeline.stream import BatchStream
     from tfaip.scenario.scenariobase import ScenarioBase
 
 TTrainerParams = TypeVar("TTrainerParams", bound=TrainerParams)
@@ -93,9 +88,9 @@ class Trainer(Generic[TTrainerParams]):
         self._steps_per_epoch: Optional[int] = None
         self._callbacks: List[keras.callbacks.Callback] = []
         self.validate_callbacks: List[keras.callbacks.Callback] = []
-        self._stream: Optional[BatchStream] = None
+        self._batches = TrainingBatches(params)
+        self._run: Any = None  # a SavedRun, once there is a model
         self._schedules: Mapping[str, LearningRateSchedule] = {}
-        self._state = TrainerState(epoch=params.current_epoch)
         self.stop_request = StopRequest()
         self._check_params()
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = str(params.tf_cpp_min_log_level)
@@ -138,7 +133,8 @@ class Trainer(Generic[TTrainerParams]):
     @property
     def steps_into_epoch(self) -> int:
         """Steps that are done of the epoch that is not."""
-        return self._state.step if self._state.epoch == self._params.current_epoch else 0
+        state = self._state
+        return state.step if state.epoch == self._params.current_epoch else 0
 
     @property
     def schedules(self) -> Mapping[str, LearningRateSchedule]:
@@ -163,7 +159,12 @@ class Trainer(Generic[TTrainerParams]):
             validate: Called after each epoch; the numbers it returns are logged as `val/<name>`.
         """
         self.validate_callbacks = [] if validate is None else [ValidateCallback(validate)]
-        with self._folder_kept(), self._signals_handled() as signals:
+        is_new = not self._restore and not self._has_trained
+        with (
+            folder_kept(self._params, is_new=is_new),
+            signals_handled(self._params, lambda: self._state) as signals,
+        ):
+            self._has_trained = True
             return self._train(callbacks, signals)
 
     def _train(
@@ -171,7 +172,7 @@ class Trainer(Generic[TTrainerParams]):
     ) -> Logs:
         self.prepare()
         self._callbacks = self.setup_callbacks(self._optimizer, callbacks)
-        restore_states(self._callbacks, self._state.callbacks)
+        self._run.restore_callbacks()
         if self._is_finished:
             self._report_finished()
             return {}
@@ -235,13 +236,13 @@ class Trainer(Generic[TTrainerParams]):
         self, store_weights: bool, store_params: bool
     ) -> TrainerCheckpointsCallback:
         """Return a new callback that captures weights, or commits them with state and params."""
-        writer = self._checkpoint_writer if self._params.write_checkpoints else None
+        writer = self._run.writer if self._params.write_checkpoints else None
         return TrainerCheckpointsCallback(
             self._params,
             store_weights=store_weights,
             store_params=store_params,
             writer=writer,
-            state=self._state_after,
+            state=self._run.after_epoch,
         )
 
     def create_step_checkpoints_callback(
@@ -250,9 +251,9 @@ class Trainer(Generic[TTrainerParams]):
         """Return a new callback that saves within epochs, after each of `flushed` was called."""
         return StepCheckpointsCallback(
             self._params,
-            state=self._state_at,
-            save=self._save_at_step,
-            restore=self._restore_within_epoch,
+            state=self._run.after_step,
+            save=self._run.save,
+            restore=self._run.restore_within_epoch,
             flushed=flushed,
         )
 
@@ -266,14 +267,14 @@ class Trainer(Generic[TTrainerParams]):
         It may be called again with exchanged data and callbacks; model, optimizer and averages go on.
         """
         params = self._params
-        with self._checkpoint_named(), self._checkpoint_awaited(), self._open_stream() as batches:
+        with self._run.awaited(), self.open_batches() as batches:
             self._scenario.fit(
                 epochs=params.epochs,
                 callbacks=self._callbacks,
                 steps_per_epoch=self.steps_per_epoch,
                 initial_epoch=params.current_epoch,
                 initial_step=self.steps_into_epoch,
-                is_validation_left=self._state.is_validation_left,
+                is_validation_left=self._run.state.is_validation_left,
                 validation_freq=params.val_every_n,
                 val_every_n_steps=params.val_every_n_steps,
                 max_steps=params.max_steps,
@@ -284,44 +285,11 @@ class Trainer(Generic[TTrainerParams]):
         logs = next((c.last_logs for c in self._callbacks if isinstance(c, LoggerCallback)), {})
         return dict(logs)
 
+    def open_batches(self) -> AbstractContextManager[tf.data.Dataset]:
+        """Return a block that gives the training batches from where the training stands."""
+        return self._batches.open(self.data, self._run.state.position)
+
     # ---- what the chapters do
-
-    @contextlib.contextmanager
-    def _folder_kept(self) -> Iterator[None]:
-        """Keep `output_dir` for this process, unless it is in use or holds another training."""
-        if self._params.output_dir is None:
-            yield
-            return
-        with locked(Path(self._params.output_dir)):
-            if not self._restore and not self._has_trained:
-                run_folder.refuse_used(self._params)
-            self._has_trained = True
-            yield
-
-    @contextlib.contextmanager
-    def _signals_handled(self) -> Iterator[stop_signals.StopSignals]:
-        """Let signals stop the training, and say what is saved."""
-        params = self._params
-        with stop_signals.handled(params.grace_seconds, lambda: run_folder.leave_at_once(params)) as signals:
-            try:
-                yield signals
-            except (TrainingInterrupted, KeyboardInterrupt) as error:
-                if signals.number is None:
-                    raise
-                raise StoppedBySignal(signals.number, self._what_is_saved(error)) from error
-
-    def _what_is_saved(self, error: BaseException) -> str:
-        params, state = self._params, self._state
-        if isinstance(error, TrainingInterrupted):
-            epoch, step, what = error.epoch, error.step, "saved"
-        else:
-            epoch, step, what = state.epoch, state.step, "the last checkpoint is"
-        if epoch == step == 0:
-            return "nothing was trained yet. Start again."
-        where = f"epoch {epoch + 1} step {step}" if step else f"epoch {epoch}"
-        if params.output_dir is None or not params.write_checkpoints:
-            return f"nothing is saved of {where}, as no checkpoints are written."
-        return f"{what} {where}; resume with `{run_folder.resume_command(params.output_dir)}`."
 
     def _check_params(self) -> None:
         params = self._params
@@ -359,9 +327,7 @@ class Trainer(Generic[TTrainerParams]):
         """Give the model its optimizer and average, and build what is exported."""
         params = self._params
         with self.device_config.scope():
-            variables = self._train_model.root.variables
-            names = dict(zip(map(id, variables), checkpoints.canonical_names(variables), strict=True))
-            built = build_optimizer(params, names)
+            built = optimizer_for(params, self._train_model)
             self._schedules = built.schedules
             self._optimizer = with_scaled_loss(built.optimizer, self._policy)
             self._scenario.setup_training(
@@ -373,41 +339,22 @@ class Trainer(Generic[TTrainerParams]):
                 steps_per_epoch=self.steps_per_epoch,
             )
             self._formats.check(self._scenario, self._scenario._export_graphs["default"])
-        self._train_model.weight_average = self._own_average() or self._average()
-        self._train_model.accumulation = self._accumulation()
-        self._checkpoint_writer = checkpoints.CheckpointWriter(
-            self._train_model,
-            keep=params.keep,
-            folders=lambda: run_folder.checkpoint_folders(params),
+        model, optimizer = self._train_model, self._optimizer
+        model.weight_average = average_for(params, model, optimizer, self.steps_per_epoch)
+        model.accumulation = accumulation_for(params, model)
+        self._run = SavedRun(
+            params,
+            model,
+            steps_per_epoch=self.steps_per_epoch,
+            schedules=self._schedules,
+            batches=self._batches,
+            callbacks=lambda: self._callbacks,
         )
 
-    def _average(self) -> Optional[WeightAverage]:
-        decay = self._params.ema_decay
-        if decay == 0:
-            return None
-        if decay < 0:
-            batch = self._params.gen.setup.train.batch_size
-            decay = automatic_decay(batch, batch * self.steps_per_epoch)
-            logger.info("Weights are averaged with the automatic decay %.5f.", decay)
-        return WeightAverage(self._train_model.trainable_variables, decay)
-
-    def _own_average(self) -> Optional[JudgedWeights]:
-        """Return the averages of optimizers that average by themselves, if there are any."""
-        found = [one for one in innermost(self._optimizer) if isinstance(one, ScheduleFreeAdamW)]
-        if not found:
-            return None
-        if self._params.ema_decay != 0:
-            raise UsageError(
-                "`ScheduleFreeAdamW` averages the weights by itself: set `--trainer.ema_decay 0`, or choose "
-                "another `--optimizer`."
-            )
-        return ScheduleFreeAverage(found)
-
-    def _accumulation(self) -> Optional[GradientAccumulation]:
-        num_batches = self._params.train_accum_steps
-        if num_batches == 1:
-            return None
-        return GradientAccumulation(self._train_model.trained_variables, num_batches)
+    @property
+    def _state(self) -> TrainerState:
+        """The state of the last checkpoint, or of the start."""
+        return TrainerState(epoch=self._params.current_epoch) if self._run is None else self._run.state
 
     @property
     def _train_model(self) -> Any:
@@ -427,37 +374,8 @@ class Trainer(Generic[TTrainerParams]):
 
     def _restore_state(self) -> None:
         """Go on from the last checkpoint, if this is a resume."""
-        if not self._restore:
-            return
-        params = self._params
-        folder = Path(params.output_dir or ".") / params.saved_checkpoint_sub_dir
-        restored = checkpoints.restore(self._train_model, folder)
-        self._checkpoint_writer.run = restored.run or self._checkpoint_writer.run
-        self._checkpoint_writer.damaged = restored.damaged
-        self._state = restored.state
-        self._check_same_epoch(self._state)
-        params.current_epoch = self._state.epoch
-        if self._state.epoch_start:
-            self._train_model.epoch_start = EpochStart(**self._state.epoch_start)
-        self._state.best.write(params.early_stopping)
-        for name, state in self._state.schedules.items():
-            if name in self._schedules:
-                self._schedules[name].restore(state)
-        where = f"{self._state.epoch}, step {self._state.step}" if self._state.step else self._state.epoch
-        logger.info("Resumed after epoch %s from %s", where, restored.path)
-
-    def _check_same_epoch(self, state: TrainerState) -> None:
-        if state.step and state.steps_per_epoch != self.steps_per_epoch:
-            raise UsageError(
-                f"The checkpoint was written within an epoch of {state.steps_per_epoch} steps, now an epoch "
-                f"has {self.steps_per_epoch}. Resume with the same data, `--train.batch_size` and "
-                "`--trainer.samples_per_epoch`."
-            )
-
-    def _restore_within_epoch(self) -> None:
-        """Give callbacks and policies what they had, after the start of the epoch was repeated to them."""
-        restore_states(self._callbacks, self._state.callbacks)
-        self._train_model.values.restore(self._train_model.epoch_start.policies)
+        if self._restore:
+            self._run.restore()
 
     def _freeze(self) -> None:
         """Freeze the layers that wait for an epoch; the optimizer knows them already."""
@@ -475,94 +393,9 @@ class Trainer(Generic[TTrainerParams]):
         folder = Path(self._params.output_dir)
         write_run_info(folder, self._params, is_resumed=self._restore, devices=devices)
 
-    @contextlib.contextmanager
-    def _open_stream(self) -> Iterator[tf.data.Dataset]:
-        """Open the batches where the training stands; an error in the pipeline is raised as itself."""
-        pipeline: Any = self.data.pipeline_by_mode(PipelineMode.TRAINING)
-        stream = pipeline.batch_stream(
-            auto_repeat=True, random_seed=self._params.random_seed, start=self._state.position
-        )
-        with stream:
-            self._stream = stream
-            try:
-                yield pipeline.dataset_of_stream(stream)
-            except tf.errors.OpError as error:
-                raise self._error_of_data(stream) or self._error_of_xla(error) or error from error
-            finally:
-                self._stream = None
-
-    @contextlib.contextmanager
-    def _checkpoint_awaited(self) -> Iterator[None]:
-        """Leave the block when the last checkpoint is on disk; an error of the training goes first."""
-        try:
-            yield
-        except BaseException:
-            try:
-                self._checkpoint_writer.wait()
-            except StorageError as error:
-                logger.error("%s", error)  # noqa: TRY400 - the error that ends the training follows
-            raise
-        self._checkpoint_writer.wait()
-
-    @contextlib.contextmanager
-    def _checkpoint_named(self) -> Iterator[None]:
-        """Say in the error of a training that went wrong what can still be resumed from."""
-        try:
-            yield
-        except NonFiniteError as error:
-            params = self._params
-            folder = Path(params.output_dir or ".") / params.saved_checkpoint_sub_dir / checkpoints.FOLDER
-            if params.output_dir is None or not folder.is_dir():
-                raise
-            kept = f"The last checkpoint, after epoch {self._state.epoch}, is `{folder}`."
-            raise NonFiniteError(f"{error} {kept}") from error
-
-    def _error_of_xla(self, error: tf.errors.OpError) -> Optional[Exception]:
-        """Return what to do about operations that XLA does not know; `None` if that is not the reason."""
-        if not self._params.jit_compile or "XLA" not in str(error):
-            return None
-        lines = [line.strip() for line in str(error).splitlines() if "XLA" in line]
-        return UsageError(
-            f"XLA cannot compile the training step: {lines[0][:400]} Leave out `--trainer.jit_compile True`."
-        )
-
-    def _error_of_data(self, stream: "BatchStream") -> Optional[Exception]:
-        """Return what went wrong in a pipeline; TensorFlow passes on its text only."""
-        validation = self.data.pipeline_by_mode(PipelineMode.EVALUATION)
-        return stream.error or (None if validation is None else validation.stream_error)
-
-    def _state_after(self, epochs_done: int) -> TrainerState:
-        """Return the state after `epochs_done` epochs, to be saved with the weights of that moment."""
-        self._state = self._state_at(epochs_done, 0)
-        return self._state
-
-    def _save_at_step(self, state: TrainerState) -> None:
-        """Save the training as it is now, with `state`."""
-        self._state = state
-        if self._params.output_dir is None or not self._params.write_checkpoints:
-            return
-        self._checkpoint_writer.capture(within_epoch=state.step > 0)
-        commit_checkpoint(self._params, self._checkpoint_writer, state)
-
-    def _state_at(self, epochs_done: int, step: int) -> TrainerState:
-        """Return the state after `step` steps of the epoch that follows after `epochs_done`."""
-        position = self._state.position
-        if self._stream is not None:
-            position = self._stream.position_after(self._train_model.batches_read)
-        return TrainerState(
-            epoch=epochs_done,
-            step=step,
-            steps_per_epoch=self.steps_per_epoch if step else 0,
-            epoch_start=epoch_start(self._train_model, epochs_done).to_dict() if step else {},
-            best=BestState.read(self._params.early_stopping),
-            position=position,
-            schedules={name: schedule.state() for name, schedule in self._schedules.items()},
-            callbacks=collect_states(self._callbacks),
-        )
-
     def input_paused(self) -> AbstractContextManager[Any]:
         """Return a block in which no training samples are read, in no thread."""
-        return contextlib.nullcontext() if self._stream is None else self._stream.paused()
+        return self._batches.paused()
 
     @property
     def _is_finished(self) -> bool:
