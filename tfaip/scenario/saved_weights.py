@@ -50,7 +50,8 @@ def check_weights(folder: Path, weights: Mapping[str, Any]) -> None:
     Raises:
         StorageError: It does.
     """
-    if _digests(saved_weights(folder)) != _digests(weights):
+    stored = saved_weights(folder) or {}
+    if set(stored) != set(weights) or not all(_same(stored[name], weights[name]) for name in weights):
         raise StorageError(
             f"The weights read back from `{folder}` are not those that were written. The export was not "
             "kept. Look at the disk it is on."
@@ -59,12 +60,19 @@ def check_weights(folder: Path, weights: Mapping[str, Any]) -> None:
 
 def same_weights(stored: Mapping[str, np.ndarray] | None, weights: Mapping[str, Any]) -> bool:
     """Return whether both are equal, bit for bit, whatever numbers Keras gave to the names of layers."""
-    return stored is not None and sorted(_digests(stored).values()) == sorted(_digests(weights).values())
+    return stored is not None and _digests(stored) == _digests(weights)
 
 
-def _digests(weights: Mapping[str, Any] | None) -> dict[str, tuple[Any, ...]]:
-    arrays = {name: np.asarray(weight) for name, weight in (weights or {}).items()}
-    return {name: (a.shape, a.dtype.str, hashlib.sha256(a.tobytes()).digest()) for name, a in arrays.items()}
+def _same(stored: np.ndarray, weight: Any) -> bool:
+    """Return whether all bits are equal; not whether the numbers are, as a NaN is not equal to itself."""
+    array = np.asarray(weight)
+    is_alike = stored.shape == array.shape and stored.dtype == array.dtype
+    return is_alike and np.array_equal(stored.reshape(-1).view(np.uint8), array.reshape(-1).view(np.uint8))
+
+
+def _digests(weights: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    arrays = [np.asarray(weight) for weight in weights.values()]
+    return sorted((a.shape, a.dtype.str, hashlib.sha256(a.tobytes()).digest()) for a in arrays)
 
 
 def _child(graph: TrackableObjectGraph, node: int, name: str) -> int | None:
