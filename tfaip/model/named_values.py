@@ -68,6 +68,10 @@ class NamedValues:
         self.asked[name] = default
         return self._read(name) if name in self._functions else default
 
+    def followed(self, name: str) -> Any:
+        """Return the value of `name` as a scalar tensor, or `None` if nothing follows it."""
+        return self._read(name) if name in self._functions else None
+
     def _read(self, name: str) -> tf.Tensor:
         table = self._tables[name].read_value()
         index = tf.cast(tf.convert_to_tensor(self._iterations), tf.int64) - tf.convert_to_tensor(self._first)

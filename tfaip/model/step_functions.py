@@ -7,6 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfaip.model.step_timing import StepTiming
+
 _SECONDS_PER_CALL = 0.1  # short enough for a progress bar and Ctrl-C, 30 times a small step
 _GROWTH = 4  # the first calls trace and warm up; they must not set the size for good
 
@@ -57,6 +59,7 @@ def train_steps_function(
     *,
     eager: bool,
     jit_compile: bool,
+    timing: StepTiming | None = None,
 ) -> Callable[[Any, int], TrainedSteps]:
     """Return `run(iterator, n)`: take n batches and run `step` on each, as long as the training may go on.
 
@@ -66,15 +69,19 @@ def train_steps_function(
         may_go_on: Returns a boolean scalar: whether there may be a step after the last one.
         eager: Run line by line.
         jit_compile: Compile `step` with XLA. It does not know text, so the meta data of a batch are empty.
+        timing: Measures, if there is one.
     """
+    fetch = _plainly if timing is None else timing.fetch
     if eager:
-        return lambda iterator, n: _eager_train_steps(step, results, may_go_on, iterator, n)
+        return _timed(
+            timing, lambda iterator, n: _eager_train_steps(step, results, may_go_on, iterator, n, fetch)
+        )
     one_step = _compiled(step, jit_compile=jit_compile)
 
     @tf.function(reduce_retracing=True, autograph=False)
     def run(iterator: Any, n: tf.Tensor) -> tuple[Any, ...]:
         def train() -> tuple[Any, ...]:
-            batch = iterator.get_next()
+            batch = fetch(iterator.get_next)
             logs = one_step(batch)
             return may_go_on(), batch[2], logs
 
@@ -93,7 +100,19 @@ def train_steps_function(
         done, goes_on, meta, logs = run(iterator, tf.constant(n))
         return TrainedSteps(int(done), bool(goes_on), meta, logs)
 
-    return run_and_look
+    return _timed(timing, run_and_look)
+
+
+def _timed(
+    timing: StepTiming | None, run: Callable[[Any, int], TrainedSteps]
+) -> Callable[[Any, int], TrainedSteps]:
+    if timing is None:
+        return run
+    return lambda iterator, n: timing.call(lambda: run(iterator, n), lambda trained: trained.done)
+
+
+def _plainly(next_batch: Callable[[], Any]) -> Any:
+    return next_batch()
 
 
 def test_steps_function(
@@ -137,10 +156,15 @@ def _with_free_batch_axis(loop_variables: tuple[Any, ...], meta_specs: Any) -> t
 
 
 def _eager_train_steps(
-    step: Step, results: Results | None, may_go_on: Callable[[], tf.Tensor], iterator: Any, n: int
+    step: Step,
+    results: Results | None,
+    may_go_on: Callable[[], tf.Tensor],
+    iterator: Any,
+    n: int,
+    fetch: Callable[[Callable[[], Any]], Any],
 ) -> TrainedSteps:
     done, goes_on, batch, logs = 0, True, ({}, {}, {}), {}
-    for done, batch in enumerate(_take(iterator, n), start=1):  # noqa: B007 - the count is returned
+    for done, batch in enumerate(_take(iterator, n, fetch), start=1):  # noqa: B007 - it is returned
         logs = step(batch)
         goes_on = bool(may_go_on())
         if not goes_on:
@@ -155,9 +179,9 @@ def _eager_steps(step: Step, results: Results | None, iterator: Any, n: int) -> 
     return done, (results() if results is not None else logs)
 
 
-def _take(iterator: Any, n: int) -> Any:
+def _take(iterator: Any, n: int, fetch: Callable[[Callable[[], Any]], Any] = _plainly) -> Any:
     for _ in range(n):
         try:
-            yield next(iterator)
+            yield fetch(iterator.__next__)
         except StopIteration:
             return

@@ -31,6 +31,7 @@ from tfaip.model.named_values import NamedValues
 from tfaip.model.precision import in_float32, loss_scale
 from tfaip.model.step_functions import TrainedSteps, test_steps_function, train_steps_function
 from tfaip.model.step_guard import StepGuard
+from tfaip.model.step_timing import StepTiming
 from tfaip.model.stop_request import StopRequest
 from tfaip.model.tensorboardwriter import TensorboardWriterInterface
 from tfaip.model.weight_average import JudgedWeights
@@ -64,6 +65,7 @@ class TrainingModel(keras.Model):
         self.steps_per_epoch = 1
         self.batches_read = 0
         self.epoch_start: Any = None
+        self.timing: StepTiming | None = None
         self._trained_ids: frozenset[int] = frozenset()
         self.weight_average: JudgedWeights | None = None
         self.accumulation: GradientAccumulation | None = None
@@ -270,6 +272,7 @@ class TrainingModel(keras.Model):
                 self._may_go_on,
                 eager=self.run_eagerly,
                 jit_compile=self.jit_compile,
+                timing=self.timing,
             )
         self.values.prepare(n)
         return self._train_steps(iterator, n)

@@ -90,9 +90,10 @@ def fit(
     validation_freq: int,
     val_every_n_steps: int = 0,
     batches: Iterable[Any] | None = None,
+    validation: Iterable[Any] | None = None,
     **kwargs: Any,
 ) -> dict[str, Any]:
-    """Train on `batches`, or else on the training pipeline; validate on the validation pipeline."""
+    """Train on `batches` and validate on `validation`, or else on the pipelines for it."""
     model = scenario.keras_train_model
     if model is None:
         raise UsageError("Call `setup_training` of the scenario before `fit`.")
@@ -101,7 +102,8 @@ def fit(
     if batches is None:
         raise UsageError("There are no training samples: create the training pipeline before `fit`.")
     is_validating = validation_freq > 0 or val_every_n_steps > 0
-    validation = _dataset(scenario, PipelineMode.EVALUATION) if is_validating else None
+    if validation is None and is_validating:
+        validation = _dataset(scenario, PipelineMode.EVALUATION)
     if is_validating and validation is None:
         logger.warning("There are no validation samples, so no model is tracked as the best.")
     logger.info("Layers of the model:\n%s", layer_table(scenario.root_graph))

@@ -427,7 +427,7 @@ class ScenarioBase(Generic[TScenarioParams, TTrainerPipelineParams]):
     ) -> Dict[str, Any]:
         """Train on the pipelines that the data holds, and return the logs of the last epoch.
 
-        `kwargs` are `batches`, which takes the place of the training pipeline's samples,
+        `kwargs` are `batches` and `validation`, which take the places of the pipelines' samples,
         `steps_per_execution`, `stop_request`, and further fields of `FitPlan`.
         """
         from tfaip.scenario import building

@@ -75,6 +75,8 @@ def start_training(
     Raises:
         UsageError: If `params` can not be used; then nothing was written.
     """
+    if params.fast_dev_run > 0:
+        params.output_dir = None  # it may be in use
     check_before_start(params)
     # The trainer loads TensorFlow, which reads this once.
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = str(params.tf_cpp_min_log_level)

@@ -23,10 +23,15 @@ class TrainingBatches:
     def __init__(self, params: TrainerParams):
         self._params = params
         self._stream: Optional[BatchStream] = None
+        self.few: Optional[tf.data.Dataset] = None
 
     @contextlib.contextmanager
-    def open(self, data: "DataBase", start: StreamPosition) -> Iterator[tf.data.Dataset]:
+    def open(
+        self, data: "DataBase", start: StreamPosition, *, steps_per_epoch: int, steps_into_epoch: int
+    ) -> Iterator[tf.data.Dataset]:
         """Give the batches from `start` on, without an end.
+
+        With `overfit_batches` each epoch has the same, which are also in `few`.
 
         An error in the pipeline leaves the block as itself; TensorFlow passes on its text only.
         """
@@ -35,7 +40,7 @@ class TrainingBatches:
         with stream:
             self._stream = stream
             try:
-                yield pipeline.dataset_of_stream(stream)
+                yield self._repeated(pipeline.dataset_of_stream(stream), steps_per_epoch, steps_into_epoch)
             except tf.errors.OpError as error:
                 raise self._reason(data, stream, error) or error from error
             finally:
@@ -43,7 +48,15 @@ class TrainingBatches:
 
     def position_after(self, num_batches: int, start: StreamPosition) -> StreamPosition:
         """Return where the batch after the first `num_batches` starts; `start` if none are open."""
-        return start if self._stream is None else self._stream.position_after(num_batches)
+        if self._stream is None or self._params.overfit_batches > 0:
+            return start
+        return self._stream.position_after(num_batches)
+
+    def _repeated(self, batches: tf.data.Dataset, per_epoch: int, into_epoch: int) -> tf.data.Dataset:
+        if self._params.overfit_batches <= 0:
+            return batches
+        self.few = batches.take(per_epoch).cache()
+        return self.few.repeat().skip(into_epoch)
 
     def paused(self) -> AbstractContextManager[Any]:
         """Return a block in which no training samples are read, in no thread."""

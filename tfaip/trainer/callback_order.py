@@ -20,6 +20,7 @@ from tfaip.trainer.callbacks.print_evaluated_callback import PrintEvaluatedCallb
 from tfaip.trainer.callbacks.progbar import TFAIPProgbarLogger
 from tfaip.trainer.callbacks.schedule_callback import ScheduleCallback
 from tfaip.trainer.callbacks.tensor_board_callback import TensorBoardCallback
+from tfaip.trainer.callbacks.timing_callback import TimingCallback
 from tfaip.trainer.scheduler.learningrate import LearningRateSchedule
 from tfaip.trainer.user_callbacks import as_callbacks, create_callbacks, policy_callbacks
 
@@ -59,7 +60,7 @@ def callbacks_in_order(trainer: "Trainer", further: Sequence[Callback]) -> list[
     # After the decisions: the checkpoint becomes visible together with what was decided.
     callbacks.append(trainer.create_train_params_logger_callback(store_weights=False, store_params=True))
     tensorboard = _tensorboard(trainer, extract)
-    callbacks += [*tensorboard, *_intervals(trainer, tensorboard)]
+    callbacks += [*tensorboard, *_intervals(trainer, tensorboard), *_timing(trainer, tensorboard)]
     callbacks.append(LoggerCallback())
     callbacks += (callback for callback in users if not has_state(callback))
     # Last: what all others do with a step belongs into a checkpoint within the epoch.
@@ -131,6 +132,12 @@ def _intervals(trainer: "Trainer", tensorboard: Sequence[TensorBoardCallback]) -
             tensorboard=next(iter(tensorboard), None),
         )
     ]
+
+
+def _timing(trainer: "Trainer", tensorboard: Sequence[TensorBoardCallback]) -> list[Callback]:
+    if not trainer.params.debug_timing:
+        return []
+    return [TimingCallback(trainer.steps_per_epoch, next(iter(tensorboard), None))]
 
 
 def _tensorboard(trainer: "Trainer", extract: ExtractLogsCallback) -> list[TensorBoardCallback]:

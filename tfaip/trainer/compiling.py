@@ -23,7 +23,7 @@ def optimizer_for(params: TrainerParams, model: TrainingModel) -> BuiltOptimizer
     """Return the optimizer that `params` describe, which knows the weights of `model` by their names."""
     variables = model.root.variables
     names: Mapping[int, str] = dict(zip(map(id, variables), canonical_names(variables), strict=True))
-    return build_optimizer(params, dict(names))
+    return build_optimizer(params, dict(names), model.values)
 
 
 def average_for(

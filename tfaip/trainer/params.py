@@ -397,6 +397,26 @@ class TrainerParams(Generic[TScenarioParams, TTrainerPipelineParams]):
             help="Also write a checkpoint when the last is this old. 0 or less: only after epochs."
         ),
     )
+    fast_dev_run: int = field(
+        default=0,
+        metadata=pai_meta(
+            help="Try out every phase: this many batches of training, validation and LAV, then the exports. "
+            "Nothing is left behind, output_dir is not touched. 0 or less: train as usual."
+        ),
+    )
+    overfit_batches: int = field(
+        default=0,
+        metadata=pai_meta(
+            help="Train on the first batches only, this many, again and again, and validate on the same: a "
+            "model that can learn reaches a loss near 0. 0 or less: all batches."
+        ),
+    )
+    debug_timing: bool = field(
+        default=False,
+        metadata=pai_meta(
+            help="Log after each epoch how long a step takes, and the share of it spent waiting for data."
+        ),
+    )
     log_every_n: int = field(
         default=0,
         metadata=pai_meta(

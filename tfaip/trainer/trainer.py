@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import date
@@ -29,6 +30,7 @@ from tfaip.trainer.callbacks.step_checkpoints import StepCheckpointsCallback
 from tfaip.trainer.callbacks.train_params_logger import TrainerCheckpointsCallback
 from tfaip.trainer.callbacks.validate_callback import ValidateCallback
 from tfaip.trainer.compiling import accumulation_for, average_for, optimizer_for
+from tfaip.trainer.dev_run import shorten
 from tfaip.trainer.epochs import steps_per_epoch
 from tfaip.trainer.further_formats import FurtherFormats
 from tfaip.trainer.guarded_run import folder_kept, signals_handled
@@ -159,6 +161,8 @@ class Trainer(Generic[TTrainerParams]):
             validate: Called after each epoch; the numbers it returns are logged as `val/<name>`.
         """
         self.validate_callbacks = [] if validate is None else [ValidateCallback(validate)]
+        if self._params.fast_dev_run > 0:
+            return self._try_out(callbacks)
         is_new = not self._restore and not self._has_trained
         with (
             folder_kept(self._params, is_new=is_new),
@@ -166,6 +170,14 @@ class Trainer(Generic[TTrainerParams]):
         ):
             self._has_trained = True
             return self._train(callbacks, signals)
+
+    def _try_out(self, callbacks: Optional[List[keras.callbacks.Callback]]) -> Logs:
+        with tempfile.TemporaryDirectory(prefix="tfaip-dev-run-") as folder:
+            shorten(self._params, folder, restore=self._restore)
+            with signals_handled(self._params, lambda: self._state) as signals:
+                logs = self._train(callbacks, signals)
+        logger.info("The short run went through; nothing of it is left.")
+        return logs
 
     def _train(
         self, callbacks: Optional[List[keras.callbacks.Callback]], signals: stop_signals.StopSignals
@@ -221,6 +233,8 @@ class Trainer(Generic[TTrainerParams]):
             samples_per_epoch=self._params.samples_per_epoch,
             scale_epoch_size=self._params.scale_epoch_size,
         )
+        for most in (self._params.overfit_batches, self._params.fast_dev_run):
+            self._steps_per_epoch = min(self._steps_per_epoch, most) if most > 0 else self._steps_per_epoch
         self._params.learning_rate.epochs = self._params.epochs
         self._params.learning_rate.steps_per_epoch = self._steps_per_epoch
 
@@ -280,6 +294,7 @@ class Trainer(Generic[TTrainerParams]):
                 max_steps=params.max_steps,
                 stop_request=self.stop_request,
                 batches=batches,
+                validation=self._batches.few,
                 steps_per_execution=1 if params.profile else params.steps_per_execution,
             )
         logs = next((c.last_logs for c in self._callbacks if isinstance(c, LoggerCallback)), {})
@@ -287,7 +302,12 @@ class Trainer(Generic[TTrainerParams]):
 
     def open_batches(self) -> AbstractContextManager[tf.data.Dataset]:
         """Return a block that gives the training batches from where the training stands."""
-        return self._batches.open(self.data, self._run.state.position)
+        return self._batches.open(
+            self.data,
+            self._run.state.position,
+            steps_per_epoch=self.steps_per_epoch,
+            steps_into_epoch=self.steps_into_epoch,
+        )
 
     # ---- what the chapters do
 

@@ -11,7 +11,7 @@ from tfaip.params.user_modules import import_user_module
 from tfaip.trainer.callbacks.policy_callback import callback_of
 from tfaip.trainer.policies.policy import Policy
 from tfaip.trainer.policies.policy_params import PolicyParams
-from tfaip.trainer.policies.value_params import ValueParams
+from tfaip.trainer.policies.value_params import LEARNING_RATE, ValueParams
 
 Callback = keras.callbacks.Callback
 _FLAG = "--trainer.callbacks"
@@ -49,7 +49,7 @@ def policy_callbacks(policies: Iterable[PolicyParams], asked: Collection[str]) -
     policies = list(policies)
     names = [params.name for params in policies if isinstance(params, ValueParams)]
     for number, name in enumerate(names):
-        if name not in asked or name in names[:number]:
+        if name not in {*asked, LEARNING_RATE} or name in names[:number]:
             raise UsageError(_wrong_name(name, asked))
     return [callback_of(params.create()) for params in policies]
 
@@ -58,7 +58,7 @@ def _wrong_name(name: str, asked: Collection[str]) -> str:
     known = ", ".join(f"`{one}`" for one in asked) or "no value; call `self.value(name, default)` in `_loss`"
     return (
         f"`--trainer.policies.N.name` must be one that the model asks for, once each, got `{name}`. "
-        f"It asks for {known}.{did_you_mean(name, list(asked))}"
+        f"It asks for {known}. `{LEARNING_RATE}` sets the learning rate.{did_you_mean(name, list(asked))}"
     )
 
 

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 
 import keras
 
+from tfaip.model.named_values import NamedValues
 from tfaip.trainer.optimizer.grouped import GroupedOptimizer, Part, create_optimizer
 from tfaip.trainer.params import TrainerParams
+from tfaip.trainer.policies.value_params import LEARNING_RATE
 from tfaip.trainer.scheduler.learningrate import LearningRateSchedule
 from tfaip.trainer.scheduler.learningrate_params import LearningRateParams
+from tfaip.trainer.scheduler.policy_rate import PolicyRate
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,9 @@ class BuiltOptimizer:
     schedules: Mapping[str, LearningRateSchedule]
 
 
-def build_optimizer(params: TrainerParams, names: Mapping[int, str] | None = None) -> BuiltOptimizer:
+def build_optimizer(
+    params: TrainerParams, names: Mapping[int, str] | None = None, values: NamedValues | None = None
+) -> BuiltOptimizer:
     """Return the optimizer of a training with its learning-rate schedules.
 
     A plain Keras optimizer, unless there are groups of variables or optimizers for parts of the model.
@@ -27,8 +32,9 @@ def build_optimizer(params: TrainerParams, names: Mapping[int, str] | None = Non
     Args:
         params: The schedule's `epochs` and `steps_per_epoch` must be set.
         names: The names of variables, which patterns are for, by their ids.
+        values: The values of policies, one of which may be the learning rate.
     """
-    parts = _parts(params)
+    parts = _parts(params, values)
     schedules = {part.name: part.schedule for part in parts}
     if len(parts) > 1 or params.optimizer.group_rules():
         return BuiltOptimizer(GroupedOptimizer(parts, names), schedules)
@@ -40,8 +46,11 @@ def build_schedules(params: TrainerParams) -> Mapping[str, LearningRateSchedule]
     return {part.name: part.schedule for part in _parts(params)}
 
 
-def _parts(params: TrainerParams) -> list[Part]:
-    parts = [Part(params.optimizer, _schedule(params, params.learning_rate))]
+def _parts(params: TrainerParams, values: NamedValues | None = None) -> list[Part]:
+    main = _schedule(params, params.learning_rate)
+    if values is not None and LEARNING_RATE in {getattr(one, "name", None) for one in params.policies}:
+        main = PolicyRate(main, values)
+    parts = [Part(params.optimizer, main)]
     for part in params.part_optimizers:
         part.check()
         part.learning_rate.epochs = params.learning_rate.epochs

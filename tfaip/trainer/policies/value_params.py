@@ -11,6 +11,7 @@ from tfaip.params.stored_params import NAMES_CODE
 from tfaip.params.user_modules import import_user_module
 from tfaip.trainer.policies.policy_params import PolicyParams
 
+LEARNING_RATE = "learning_rate"  # the name of the value that is the learning rate
 _BY_EPOCH, _BY_STEP = "epoch", "step"
 
 
@@ -25,7 +26,9 @@ class ValueParams(PolicyParams):
     name: str = field(
         default="",
         kw_only=True,
-        metadata=pai_meta(help="The name by which losses read the value; logged as policy/<name>."),
+        metadata=pai_meta(
+            help="The name by which losses read the value, or learning_rate; logged as policy/<name>."
+        ),
     )
     by: str = field(
         default=_BY_EPOCH,
