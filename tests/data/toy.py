@@ -140,10 +140,10 @@ class NoiseParams(DataProcessorParams):
 
 
 class Noise(MappingDataProcessor[NoiseParams]):
-    """Adds two random numbers below a half to `x`."""
+    """Adds random numbers below a half to `x`, drawn in each of the ways that are seeded."""
 
     def apply(self, sample: Sample) -> Sample:
-        noise = random.random() / 4 + np.random.random() / 4
+        noise = random.random() / 6 + np.random.random() / 6 + self.random_generator.random() / 6
         return sample.new_inputs({"x": sample.inputs["x"] + noise})
 
 
@@ -225,7 +225,8 @@ class Repeat(GeneratingDataProcessor[RepeatParams]):
     def generate(self, samples: Iterable[Sample]) -> Iterator[Sample]:
         for given in samples:
             yield given
-            added = random.random() / 4 + np.random.random() / 4 if self.params.noisy else 0.5
+            drawn = (random.random(), np.random.random(), self.random_generator.random())
+            added = sum(drawn) / 6 if self.params.noisy else 0.5
             yield given.new_inputs({"x": given.inputs["x"] + added})
 
 

@@ -27,8 +27,11 @@ from tfaip.workers.worker import Job
 
 logger = logging.getLogger(__name__)
 
-# Tasks of a worker under way: one is worked on, the next lies ready, the last one is on its way back.
-_DEPTH = 3
+# Tasks of a worker under way: one is worked on, the next lies ready, the last one is on its way back. There
+# are more of short ones, for on a busy machine any process may have to wait 50 ms for its turn.
+_LEAST_DEPTH = 3
+_MOST_DEPTH = 16
+_AHEAD_SECONDS = 0.1
 _LOOK_SECONDS = 1.0  # between two looks at a worker that somebody waits for
 _DUMP_SECONDS = 30.0  # without progress, until the stack of the worker is logged
 _AHEAD_BYTES = 1 << 30  # results under way; samples of 200 MB shall not fill the memory
@@ -152,7 +155,7 @@ class WorkerPool:
         self._next_number = 0
         self._leases = _Leases()
         self._estimate = _ANSWER_BYTES
-        self._has_result = False
+        self._depth = 1  # the first results tell how large they are
         self._noted_renewal = self._noted_import = False
 
     # What is asked of a pool
@@ -160,9 +163,7 @@ class WorkerPool:
     @property
     def capacity(self) -> int:
         """How many tasks may be under way so that all workers have something to do."""
-        # The first results tell how large they are.
-        depth = _DEPTH if self._has_result else 1
-        return max(1, min(depth * self.settings.num_workers, _AHEAD_BYTES // self._estimate))
+        return max(1, min(self._depth * self.settings.num_workers, _AHEAD_BYTES // self._estimate))
 
     def submit(self, order: Order) -> Task:
         """Give a task to the worker that has the least to do."""
@@ -278,9 +279,9 @@ class WorkerPool:
 
     def _renew(self, processes: Processes, worker: WorkerProcess) -> None:
         """Start a successor of a worker, unless starting takes too large a share of the time."""
-        worker.given = 0
-        if worker.successor is not None:
+        if worker.successor is not None or not worker.is_due():
             return
+        worker.given = 0
         grown = worker.grown_bytes()
         if grown < _LEAK_BYTES and worker.start_seconds > _RENEWAL_SHARE * worker.age_seconds():
             return
@@ -387,7 +388,7 @@ class WorkerPool:
         worker.tasks.popleft()
         task.message = message
         self._free_fed(task)
-        self._has_result = True
+        self._depth = max(_LEAST_DEPTH, min(_MOST_DEPTH, int(_AHEAD_SECONDS / max(1e-6, task.seconds))))
         self._estimate = max(message.used, int(self._estimate * 0.99), _ANSWER_BYTES)
         if task.is_discarded:
             self._free(task.blocks)

@@ -21,6 +21,7 @@ from tfaip.workers.worker import STATUS, STATUS_BYTES, STATUS_SLOTS
 _GRACE_SECONDS = 1.0  # for the item under way, when the workers are stopped
 _DUMP_WAIT_SECONDS = 0.5  # in which a worker writes its stack
 _LONGEST_REPORT = 20_000  # bytes
+_CONSIDER_SECONDS = 0.25  # between two thoughts about renewing the same worker
 
 
 class WorkerProcess:
@@ -57,6 +58,7 @@ class WorkerProcess:
         self.is_retiring = False
         self._status = status
         self._started = self._ready = time.monotonic()
+        self._considered = 0.0
         self._resident_at_first = 0
 
     @property
@@ -77,6 +79,14 @@ class WorkerProcess:
     def age_seconds(self) -> float:
         """Return how long it has been ready."""
         return time.monotonic() - self._ready
+
+    def is_due(self) -> bool:
+        """Return whether its renewal may be considered; looking at its memory takes 0.5 ms."""
+        now = time.monotonic()
+        is_due = now - self._considered >= _CONSIDER_SECONDS
+        if is_due:
+            self._considered = now
+        return is_due
 
     def become_ready(self) -> None:
         """Take note that it has created its job."""

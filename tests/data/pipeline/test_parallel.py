@@ -3,6 +3,7 @@
 import random
 import time
 from contextlib import closing
+from itertools import product
 
 import numpy as np
 import pytest
@@ -96,6 +97,8 @@ SPECS = {
     "drawing": ((lambda mode: DrawingGenerator(mode, DataGeneratorParams()), NOISE), {}),
 }
 
+ENDS = ("mapping", "all")  # the simplest and the most complicated
+
 
 def made(name, num_workers, **kwargs):
     args, named = SPECS[name]
@@ -103,8 +106,18 @@ def made(name, num_workers, **kwargs):
     return pipeline(*args, **{"batch_size": 4, **named, **how, **kwargs})
 
 
-@pytest.mark.parametrize("name", SPECS)
-@pytest.mark.parametrize("num_workers", [1, 2, pytest.param(4, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize(
+    ("name", "num_workers"),
+    [
+        *((name, 2) for name in SPECS),
+        *((name, number) for name in ENDS for number in (1, 4)),
+        *(
+            pytest.param(*pair, marks=pytest.mark.nightly)
+            for pair in product(SPECS, (1, 4))
+            if pair[0] not in ENDS
+        ),
+    ],
+)
 def test_batches_are_those_of_one_process(name, num_workers):
     expected, positions = read(made(name, 0), 40, positions=(0, 7, 13, 40))
 
@@ -114,7 +127,7 @@ def test_batches_are_those_of_one_process(name, num_workers):
     assert same_positions == positions
 
 
-@pytest.mark.parametrize("name", ["mapping", "dropping", "padding", "all", "lists"])
+@pytest.mark.parametrize("name", ["dropping", "padding", "all", "lists"])
 def test_a_resumed_stream_goes_on_bit_for_bit(name):
     expected, positions = read(made(name, 0), 30, positions=range(31))
     number = random.Random(name).randrange(1, 25)
@@ -124,19 +137,19 @@ def test_a_resumed_stream_goes_on_bit_for_bit(name):
     assert found == expected[number:]
 
 
-@pytest.mark.parametrize("name", ["mapping", "padding", "all"])
+@pytest.mark.parametrize("name", ["padding", "all"])
 def test_a_single_pass_ends_as_in_one_process(name):
-    expected, _ = read(made(name, 0, mode=PipelineMode.EVALUATION), auto_repeat=False, random_seed=None)
-    again, _ = read(made(name, 0, mode=PipelineMode.EVALUATION), auto_repeat=False, random_seed=None)
+    expected, _ = read(made(name, 0, mode=PipelineMode.EVALUATION), auto_repeat=False)
 
-    found, _ = read(made(name, 2, mode=PipelineMode.EVALUATION), auto_repeat=False, random_seed=None)
+    found, _ = read(made(name, 2, mode=PipelineMode.EVALUATION), auto_repeat=False)
 
-    assert len(found) == len(expected)
-    if expected == again:  # without noise
-        assert found == expected
+    assert found == expected
 
 
-@pytest.mark.parametrize(("name", "num_batches"), [("mapping", 500), ("generating", 300), ("all", 40)])
+@pytest.mark.parametrize(
+    ("name", "num_batches"),
+    [("mapping", 200), ("generating", 200), pytest.param("all", 100, marks=pytest.mark.nightly)],
+)
 def test_renewal_of_workers_changes_nothing(name, num_batches, eager_renewal):
     expected, _ = read(made(name, 0, batch_size=50), num_batches)
 
@@ -145,7 +158,7 @@ def test_renewal_of_workers_changes_nothing(name, num_batches, eager_renewal):
     assert found == expected
 
 
-@pytest.mark.parametrize("prefetch", [0, 1, 7])
+@pytest.mark.parametrize("prefetch", [0, 7])
 def test_prefetching_changes_nothing(prefetch):
     expected, _ = read(made("mapping", 0), 30)
 

@@ -2,7 +2,7 @@ import random
 
 import numpy as np
 
-from tfaip.data.pipeline.seeding import GeneratorRandomness, PassSeeds, derive_seed
+from tfaip.data.pipeline.seeding import GeneratorRandomness, PassSeeds, derive_seed, random_generator
 
 
 def draw():
@@ -67,3 +67,16 @@ def test_numpy_is_as_it_was_after_the_context():
         np.random.random()
 
     assert [first, np.random.random()] == expected.tolist()
+
+
+def test_the_generator_that_is_handed_out_belongs_to_the_sample():
+    seeds = PassSeeds(1, 0).stage(0)
+
+    def drawn(index):
+        seeds.seed(index)
+        return random_generator().random(), random_generator().random()
+
+    first, second = drawn(0), drawn(1)
+
+    assert drawn(0) == first != second
+    assert first[0] != first[1]

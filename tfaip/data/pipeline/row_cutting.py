@@ -19,10 +19,10 @@ from tfaip.data.pipeline.processor.parallel import note_failed, raise_failure
 from tfaip.data.pipeline.processor.stages import Numbered
 from tfaip.data.pipeline.row_workers import Piece, RowOrder, RowWorkers, Span
 
-_TASK_SECONDS = 0.004  # several small batches share a trip of 0.1 ms
+_TASK_SECONDS = 0.008  # several small batches share a trip of 0.1 ms
 _PIECE_SECONDS = 0.25  # a batch that takes longer is shared by workers
 _MOST_BATCHES = 16
-_TASK_BYTES = 1 << 18  # a task of several batches is no larger
+_TASK_BYTES = 1 << 20  # a task of several batches is no larger
 
 PositionedBatch = tuple[Batch, tuple[int, int, int]]
 

@@ -5,9 +5,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, List, Set, TypeVar
 
+import numpy as np
 from paiargparse import pai_dataclass, pai_meta
 
 from tfaip.data.pipeline.definitions import GENERAL_PROCESSOR, PipelineMode, Sample, describe_sample
+from tfaip.data.pipeline.seeding import random_generator
 from tfaip.errors import DataError, TfaipError, UsageError
 from tfaip.params.enums import StrEnum
 from tfaip.workers.ordered_map import parallel_map
@@ -97,6 +99,14 @@ class DataProcessorBase(ABC, Generic[T]):
         self.data_params: Any = data_params
         self.mode = mode
 
+    @property
+    def random_generator(self) -> np.random.Generator:
+        """Random numbers of NumPy; in a training with a random seed they are seeded for each sample.
+
+        Ask for it anew in each `apply`; an object kept from an earlier sample goes on where that one was.
+        """
+        return random_generator()
+
     @abstractmethod
     def __call__(self, sample: Any) -> Any:
         """Return what the processor makes of a sample, or of an iterable of samples if it generates."""
@@ -143,8 +153,8 @@ class MappingDataProcessor(DataProcessorBase[T]):
         """Return the processed sample.
 
         `sample` is a shallow copy whose parts may be exchanged; arrays in it may be shared and must not be
-        changed in place. Return `sample.new_invalid()` to drop it. In a training with a random seed `random`
-        and `numpy.random` are seeded for each sample.
+        changed in place. Return `sample.new_invalid()` to drop it. In a training with a random seed `random`,
+        `numpy.random` and `self.random_generator` are seeded for each sample.
         """
         raise NotImplementedError
 
@@ -186,8 +196,8 @@ class GeneratingDataProcessor(DataProcessorBase[T]):
     def generate(self, samples: Iterable[Sample]) -> Iterable[Sample]:
         """Yield new samples out of `samples`; called once per pass.
 
-        In a training with a random seed `random` and `numpy.random` are seeded each time that the code is
-        entered: after a sample was taken, and after one was yielded.
+        In a training with a random seed `random`, `numpy.random` and `self.random_generator` are seeded each
+        time that the code is entered: after a sample was taken, and after one was yielded.
         """
         raise NotImplementedError
 
