@@ -11,7 +11,8 @@ import tensorflow as tf
 from tests.toy.model import ToyGraph, ToyModel
 from tests.toy.scenario import ToyScenario
 from tfaip.errors import StorageError
-from tfaip.scenario.saved_weights import saved_weights
+from tfaip.scenario.rebuilding import rebuilt_model
+from tfaip.scenario.saved_weights import WEIGHTS, saved_weights
 from tfaip.trainer.trainer import Trainer
 
 # pyright: reportOptionalMemberAccess=false
@@ -213,3 +214,35 @@ def test_an_export_of_an_earlier_end_is_written_anew_without_training(tmp_path, 
     with resumed._averaged():
         expected = [weight.numpy() for weight in resumed.scenario.keras_predict_model.weights]
     assert sorted(a.tobytes() for a in weights.values()) == sorted(b.tobytes() for b in expected)
+
+
+class ListGraph(ToyGraph):
+    """Keeps a layer in a list."""
+
+    def __init__(self, params, name="ListGraph", **kwargs):
+        super().__init__(params, name=name, **kwargs)
+        self.hidden = [keras.layers.Dense(params.nodes, name="first"), keras.layers.Dense(params.nodes)]
+
+    def build_graph(self, inputs, training=None):
+        first, second = self.hidden
+        logits = self.logits(second(first(inputs["x"])))
+        return {"logits": logits, "probability": tf.nn.softmax(logits), "side": tf.argmax(logits, axis=-1)}
+
+
+@pytest.mark.parametrize("graph", [ToyGraph, ListGraph])
+def test_a_model_built_from_its_code_has_the_weights_of_the_export(tmp_path, monkeypatch, graph):
+    monkeypatch.setattr("tests.toy.params.ToyModelParams.graph_cls", lambda _: graph)
+    trainer = train(tmp_path, epochs=1)
+    keras.layers.Dense(3)  # counts up the names of layers
+
+    model = rebuilt_model(ToyScenario(trainer.scenario.params), tmp_path / "export" / "serve")
+
+    expected = [weight.numpy() for weight in trainer.scenario.keras_predict_model.weights]
+    for one, other in zip(model.weights, expected, strict=True):
+        np.testing.assert_array_equal(one.numpy(), other)
+
+
+def test_each_weight_is_stored_once(trained):
+    names = [name for name, _ in tf.train.list_variables(str(trained[0] / "export" / "serve" / WEIGHTS))]
+
+    assert len(names) == len(trained[1].scenario.keras_predict_model.weights) + 1  # and what belongs to what

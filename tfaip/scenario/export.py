@@ -52,8 +52,9 @@ class SavedGraph(tf.Module):
     def __init__(self, keras_model: keras.Model):
         super().__init__()
         self.keras_model = keras_model
-        variables = [weight.value for weight in keras_model.weights]
-        setattr(self, WEIGHTS_ATTRIBUTE, dict(zip(weight_names(keras_model), variables, strict=True)))
+        # The very variables of the model: those inside of them would be stored a second time.
+        names = weight_names(keras_model)
+        setattr(self, WEIGHTS_ATTRIBUTE, dict(zip(names, keras_model.weights, strict=True)))
         self.comparison: Comparison | None = None
         self._signature: Any = None
 
@@ -63,7 +64,7 @@ class SavedGraph(tf.Module):
         return input_specs(self.keras_model)
 
     @property
-    def named_weights(self) -> dict[str, tf.Variable]:
+    def named_weights(self) -> dict[str, keras.Variable]:
         """The weights by their full names."""
         return dict(getattr(self, WEIGHTS_ATTRIBUTE))
 
