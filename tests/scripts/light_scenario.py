@@ -1,12 +1,25 @@
 """A scenario whose trainer trains nothing, so that the commands can be tested without TensorFlow."""
 
 import logging
+from dataclasses import dataclass
 from typing import Any
 
+from paiargparse import pai_dataclass
+
+from tests.toy.params import ToyPipelineParams
 from tests.toy.scenario import ToyScenario
 from tfaip.errors import DataError, UsageError
 
 logger = logging.getLogger(__name__)
+
+
+@pai_dataclass
+@dataclass
+class PipelineWithoutValidation(ToyPipelineParams):
+    """Samples for training only."""
+
+    def val_gen(self) -> Any:
+        return None
 
 
 class LightScenario(ToyScenario):
@@ -15,6 +28,14 @@ class LightScenario(ToyScenario):
     @classmethod
     def create_trainer(cls, trainer_params: Any, restore: bool = False) -> Any:
         return LightTrainer(trainer_params, restore)
+
+
+class WithoutValidation(LightScenario):
+    """Has nothing to validate."""
+
+    @classmethod
+    def trainer_pipeline_params_cls(cls):
+        return PipelineWithoutValidation
 
 
 class LightTrainer:

@@ -11,8 +11,9 @@ from tfaip.logs import ParseLogFile
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 COMMANDS = ["train", "resume_training", "train_from_params"]
-LIGHT = "tests.scripts.light_scenario"
+LIGHT = "tests.scripts.light_scenario:LightScenario"
 TOY = "tests.toy"
+WITHOUT_VALIDATION = "tests.scripts.light_scenario:WithoutValidation"
 LIMIT_SECONDS = 20  # the slowest takes 0.6 s on a free machine
 
 GUARD = """
@@ -118,7 +119,20 @@ def test_help_of_a_scenario_needs_no_tensorflow(tmp_path: Path, guard: Path, sce
         (f"{TOY} --trainer.ema_decay 1.0 --trainer.output_dir out", "`--trainer.ema_decay` must be"),
         (f"{TOY} --learning_rate.lr -1 --trainer.output_dir out", "`--learning_rate.lr` must be"),
         (f"{TOY} --learning_rate.lr nan --trainer.output_dir out", "`--learning_rate.lr` must be"),
+        (f"{TOY} --train.limit 0 --trainer.output_dir out", "`limit` must be 1 or more"),
         (f"{TOY} --trainer.export_best True", "`--trainer.output_dir`"),
+        (
+            f"{TOY} --trainer.val_every_n 0 --early_stopping.n_to_go 3 --trainer.output_dir out",
+            "`--early_stopping.n_to_go 3` needs a validation, but `--trainer.val_every_n 0`",
+        ),
+        (
+            f"{WITHOUT_VALIDATION} --early_stopping.n_to_go 3 --trainer.output_dir out",
+            "`--early_stopping.n_to_go 3` needs a validation, but there are no validation data",
+        ),
+        (
+            f"{WITHOUT_VALIDATION} --trainer.lav_every_n 1 --trainer.output_dir out",
+            "`--trainer.lav_every_n 1` needs data to validate",
+        ),
         (f"{TOY} --trainer.output_dir {__file__}", "needs a folder"),
         (f"{TOY} --trainer.output_dir {__file__}/below", "needs a folder"),
         (f"{TOY} --optimizer adam --trainer.output_dir out", "Did you mean `Adam`?"),

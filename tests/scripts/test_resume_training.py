@@ -267,3 +267,11 @@ def test_help_shows_the_stored_values(tmp_path: Path, call: Any, capsys: pytest.
 
     assert caught.value.code in (None, 0)
     assert "(default: 77)" in capsys.readouterr().out
+
+
+def test_a_warm_start_of_a_resume_is_refused(tmp_path: Path):
+    make_run(tmp_path / "run")
+
+    said = mistake(resume, [tmp_path / "run", "--warmstart.model", "other"])
+
+    assert "`--warmstart.model other` has no effect on a resume" in said

@@ -261,17 +261,15 @@ def test_an_empty_data_set_gives_a_warning_and_no_values(caplog):
     assert "no samples to validate on" in caplog.text
 
 
-def test_no_data_set_gives_one_warning(caplog):
+def test_lav_without_data_is_refused():
     class NoSets(ToyPipelineParams):
         def lav_gen(self):
             return []
 
     setup = lav_toy_params().gen.setup
 
-    _, logs = train(lav_toy_params(gen=NoSets(setup=setup)))
-
-    assert not [name for name in logs if name.startswith("lav_")]
-    assert caplog.text.count("LAV has no data") == 1
+    with pytest.raises(UsageError, match=r"`--trainer.lav_every_n \d` needs data to validate"):
+        train(lav_toy_params(gen=NoSets(setup=setup)))
 
 
 def test_an_error_in_lav_ends_the_training_as_itself(monkeypatch):

@@ -120,6 +120,7 @@ class DataPipelineParams:
 
     def __post_init__(self) -> None:
         _require(self.batch_size >= 1, self, "batch_size", "1 or more")
+        _require(self.limit != 0, self, "limit", "1 or more, or -1 for all samples")
         _require(self.num_processes >= 1, self, "num_processes", "1 or more")
         _require(self.worker_timeout >= 0, self, "worker_timeout", "0 or more seconds")
         _require(0 <= self.on_error_limit <= 1, self, "on_error_limit", "between 0 and 1")

@@ -1,15 +1,15 @@
 """`tfaip-benchmark-input-pipeline SCENARIO [flags]`: how fast a scenario reads its training data, and why."""
 
+import contextlib
 import math
 import os
 import sys
+from argparse import ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from argparse import Namespace
-
     from tfaip.data.pipeline.datapipeline import DataPipeline
     from tfaip.params.parser import TFAIPArgumentParser
     from tfaip.reporting.input_speed import InputSpeed
@@ -20,7 +20,9 @@ _LONGEST_MEASUREMENT_SECONDS = 5.0  # of the costs of the parts, and of the trai
 _SECONDS_BETWEEN_LINES = 1.0  # where the status is no terminal
 
 
-def parse_args(args: Sequence[str] | None = None) -> "tuple[type[ScenarioBase], TrainerParams, Namespace]":
+def parse_args(
+    args: Sequence[str] | None = None,
+) -> "tuple[type[ScenarioBase], TrainerParams, Namespace]":
     """Return the scenario class, the params of the training, and `time_limit` and `with_train_step`.
 
     Args:
@@ -57,13 +59,13 @@ def _add_options(parser: "TFAIPArgumentParser") -> None:
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not math.isfinite(seconds):
-        raise ValueError(text)
-    return seconds
+    with contextlib.suppress(ValueError):
+        if math.isfinite(float(text)):
+            return float(text)
+    raise ArgumentTypeError(f"expects a number of seconds, got `{text}`")
 
 
-def main(scenario: "type[ScenarioBase]", trainer_params: "TrainerParams", args: "Namespace") -> "InputSpeed":
+def main(scenario: "type[ScenarioBase]", trainer_params: "TrainerParams", args: Namespace) -> "InputSpeed":
     """Read batches, print their rates while they come and a report at the end, and return the rates.
 
     Args:

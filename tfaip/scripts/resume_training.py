@@ -31,6 +31,7 @@ def main(args: Sequence[str] | None = None) -> Any:
     from tfaip.scripts.allowed import add_allow_option, allow_named
     from tfaip.scripts.resume_folder import check_same_folder, folder_to_resume, params_to_resume
     from tfaip.scripts.training import parse_trainer_params, start_training
+    from tfaip.trainer.conflicts import check_warm_start_of_resumed
 
     allow_named(flags)
     with import_failures_reported("the scenario"):
@@ -40,6 +41,7 @@ def main(args: Sequence[str] | None = None) -> Any:
     stored.output_dir = folder_to_resume(Path(path).expanduser(), stored)
     params = parse_trainer_params(command, path, stored, flags, add_allow_option)
     check_same_folder(stored.output_dir, params)
+    check_warm_start_of_resumed(stored, params)
     stored.output_dir = written_to
     return start_training(scenario, params, stored=stored, restore=True)
 

@@ -17,6 +17,7 @@ from tfaip.params.user_modules import import_failures_reported
 from tfaip.scripts.arguments import Command, runs_a_command
 from tfaip.scripts.streams import lasting_streams
 from tfaip.trainer import run_folder, stop_signals
+from tfaip.trainer.conflicts import check_conflicts
 from tfaip.trainer.params import TrainerParams, check_outputs
 from tfaip.trainer.run_lock import locked
 
@@ -125,6 +126,7 @@ def check_before_start(params: TrainerParams) -> None:
         check_output_dir(params.output_dir)
     post_init(params)
     check_outputs(params)
+    check_conflicts(params)
 
 
 def check_output_dir(output_dir: str, flag: str = "--trainer.output_dir") -> None:

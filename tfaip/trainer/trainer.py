@@ -30,6 +30,7 @@ from tfaip.trainer.callbacks.step_checkpoints import StepCheckpointsCallback
 from tfaip.trainer.callbacks.train_params_logger import TrainerCheckpointsCallback
 from tfaip.trainer.callbacks.validate_callback import ValidateCallback
 from tfaip.trainer.compiling import accumulation_for, average_for, optimizer_for
+from tfaip.trainer.conflicts import check_conflicts
 from tfaip.trainer.dev_run import shorten
 from tfaip.trainer.epochs import steps_per_epoch
 from tfaip.trainer.further_formats import FurtherFormats
@@ -314,6 +315,7 @@ class Trainer(Generic[TTrainerParams]):
     def _check_params(self) -> None:
         params = self._params
         check_outputs(params)
+        check_conflicts(params)
         if params.export_best is None:
             params.export_best = params.output_dir is not None
         if self._restore and params.output_dir is None:

@@ -61,8 +61,6 @@ class LAVCallback(keras.callbacks.Callback):
         generators = self.trainer_params.gen.lav_gen()
         if self._lav is None:
             self._lav = self._create_lav()
-            if not generators:
-                logger.warning("LAV has no data: `lav_gen` returned no data set, and there is no validation.")
         with self._paused(), stop_signals.breaking_off():
             results = self._lav.run(
                 generators,
