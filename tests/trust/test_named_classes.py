@@ -1,6 +1,7 @@
 """`__cls__` in files: only what is trusted is imported, and only what belongs there is made."""
 
 import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,7 +15,8 @@ from tests.toy.params import NoiseParams
 from tfaip.errors import UntrustedError, UsageError
 from tfaip.params.trust import allow, allowing, is_allowed
 from tfaip.scenario.params_files import trainer_params_from_dict
-from tfaip.scripts import evaluate, lav, lav_multi, predict, resume_training, train_from_params
+from tfaip.scripts import evaluate, lav, lav_multi, predict, resume_training, train, train_from_params
+from tfaip.trainer.run_folder import resume_command
 
 Program = Callable[[list[str]], Any]
 
@@ -223,3 +225,22 @@ def test_the_class_of_the_root_may_be_a_base(stored):
     stored["__cls__"] = "tfaip.trainer.params:TrainerParams"
 
     assert type(read(stored)) is LightScenario.trainer_params_cls()
+
+
+def test_what_the_command_line_names_is_trusted_and_part_of_the_command_to_resume(canary):
+    line = ["--data", f"{canary.name}:CanaryParams", "--trainer.output_dir", "o p"]
+
+    with allowing():
+        _, params = train.parse_args(["tests.scripts.light_scenario:LightScenario", *line])
+        command = resume_command(params)
+
+        assert is_allowed(canary.name)
+    assert canary.sings
+    assert shlex.split(command) == ["tfaip-resume-training", "o p", "--allow", canary.name]
+
+
+def test_the_command_to_resume_is_short_where_nothing_is_to_allow(stored):
+    stored["output_dir"] = "run"
+
+    with allowing("tests.toy"):
+        assert resume_command(read(stored)) == "tfaip-resume-training run"

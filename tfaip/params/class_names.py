@@ -9,6 +9,7 @@ from paiargparse.dataclass_extractor import ArgumentField
 from tfaip.errors import UsageError
 from tfaip.params.module_places import search_working_directory
 from tfaip.params.suggestions import any_of, closest, did_you_mean, offer
+from tfaip.params.trust import allow_named_by_user
 from tfaip.params.user_modules import UserModuleError, import_user_module
 
 NamesOfChoice = Callable[[Any], list[str]]
@@ -87,6 +88,7 @@ def _import_class(flag: str, word: str) -> Any:
             f"`{flag}` can not use `{word}`: `{module_name}` has no class `{class_name}`."
             f"{did_you_mean(class_name, names)}"
         )
+    allow_named_by_user(module_name)
     return getattr(module, class_name)
 
 

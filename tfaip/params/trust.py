@@ -43,6 +43,17 @@ def allow(*packages: str) -> None:
         search_working_directory()  # as for every name that a user gives
 
 
+def allow_named_by_user(module: str) -> None:
+    """Trust a module that stands on the command line, as the home of a class."""
+    if _NAME.fullmatch(module):
+        allow(module)
+
+
+def packages_to_allow(own: Iterable[str] = ()) -> list[str]:
+    """Return what another process needs behind `--allow` to trust what this one does, besides `own`."""
+    return sorted({_top(name) for name in _allowed} - {*own, "tfaip", *sys.stdlib_module_names})
+
+
 @contextmanager
 def allowing(*packages: str) -> Iterator[None]:
     """Trust what files name in these packages while the `with` block runs."""

@@ -7,8 +7,8 @@ from typing import Any
 from paiargparse.dataclass_extractor import ArgumentField, str_to_enum
 
 from tfaip.errors import UsageError
-from tfaip.params.module_places import search_working_directory
 from tfaip.params.suggestions import did_you_mean
+from tfaip.params.trust import allow_named_by_user
 from tfaip.params.words import Given
 
 _EXPECTED: dict[Any, str] = {
@@ -30,7 +30,8 @@ def checked_words(given: Given, field: ArgumentField) -> list[str]:
     """
     words = [_with_home(word) for word in given.values]
     if field.meta.get("names_code"):
-        search_working_directory()  # as for every name that a user gives
+        for word in words:
+            allow_named_by_user(word.rpartition(":")[0])
     check_count(given, field)
     if field.optional and len(words) == 1 and is_none(words[0]):
         return words

@@ -48,4 +48,4 @@ def _what_is_saved(params: TrainerParams, state: TrainerState, error: BaseExcept
     where = f"epoch {epoch + 1} step {step}" if step else f"epoch {epoch}"
     if params.output_dir is None or not params.write_checkpoints:
         return f"nothing is saved of {where}, as no checkpoints are written."
-    return f"{what} {where}; resume with `{run_folder.resume_command(params.output_dir)}`."
+    return f"{what} {where}; resume with `{run_folder.resume_command(params)}`."

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, List
 
 from tfaip.errors import UsageError
+from tfaip.params.trust import packages_to_allow
 from tfaip.scenario.params_files import TRAINER_PARAMS
 from tfaip.trainer import generations, run_lock
 from tfaip.trainer.params import Resume, TrainerParams
@@ -51,14 +52,16 @@ def refuse_used(params: TrainerParams) -> None:
     if held:
         raise UsageError(
             f"`--trainer.output_dir {params.output_dir}` holds {held}. Go on with it by "
-            f"`{resume_command(params.output_dir)}` or `--trainer.resume auto`, choose another folder, or "
+            f"`{resume_command(params)}` or `--trainer.resume auto`, choose another folder, or "
             "lose it with `--trainer.overwrite True`."
         )
 
 
-def resume_command(output_dir: str) -> str:
+def resume_command(params: TrainerParams) -> str:
     """Return how a training is gone on with on the command line."""
-    return f"tfaip-resume-training {shlex.quote(output_dir)}"
+    packages = packages_to_allow([str(params.scenario.scenario_id).partition(".")[0].partition(":")[0]])
+    allow = ["--allow", *packages] if packages else []
+    return shlex.join(["tfaip-resume-training", str(params.output_dir), *allow])
 
 
 def leave_at_once(params: TrainerParams) -> str:
@@ -69,7 +72,7 @@ def leave_at_once(params: TrainerParams) -> str:
     found = generations.generations(checkpoint_folders(params))
     if not found:
         return "nothing was saved yet. Start again."
-    return f"the last checkpoint is {found[0].name}; resume with `{resume_command(params.output_dir)}`."
+    return f"the last checkpoint is {found[0].name}; resume with `{resume_command(params)}`."
 
 
 def remove_overwritten(params: TrainerParams) -> None:
