@@ -47,8 +47,10 @@ def test_exit_codes_are_documented():
         if isinstance(kind, type) and issubclass(kind, errors.TfaipError)
     ]
     for kind in kinds:
-        if kind is not errors.TfaipError:
+        if kind not in (errors.TfaipError, errors.StoppedBySignal):
             assert f"| {kind.exit_code} | `{kind.__name__}`" in page
+    codes = [errors.StoppedBySignal(number, "").exit_code for number in (1, 2, 15)]
+    assert f"| {', '.join(map(str, codes))} | `StoppedBySignal`" in page
 
 
 def test_decisions_are_listed():
