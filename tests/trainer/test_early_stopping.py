@@ -1,10 +1,14 @@
 import math
+import re
+from pathlib import Path
 
 import pytest
 
 from tfaip.trainer.callbacks.earlystopping.params import EarlyStoppingParams
 from tfaip.trainer.callbacks.earlystopping.tracking import decide
 from tfaip.trainer.state import BestState
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "training.md"
 
 
 def run(values, *, mode="max", **params):
@@ -19,10 +23,18 @@ def run(values, *, mode="max", **params):
     return None, best
 
 
-@pytest.mark.parametrize(
-    ("n_to_go", "frequency", "expected"),
-    [(3, 2, 4), (4, 1, 4), (2, 1, 2), (3, 1, 3), (2, 3, 3), (-1, 1, None), (3, 0, None)],
-)
+def documented():
+    """Return the rows (n_to_go, frequency, last epoch) of the page's table."""
+    rows = re.findall(r"^\| (-?\d+) \| (\d+) \| (\d+|never) \|$", PAGE.read_text(), re.MULTILINE)
+    return [(int(n), int(frequency), None if end == "never" else int(end)) for n, frequency, end in rows]
+
+
+def test_the_page_has_the_cases_that_scenarios_depend_on():
+    assert {(3, 2, 4), (4, 1, 4)} < set(documented())
+    assert len(documented()) == 7
+
+
+@pytest.mark.parametrize(("n_to_go", "frequency", "expected"), documented())
 def test_without_improvement_training_ends_after_the_documented_epoch(n_to_go, frequency, expected):
     stopped, _ = run([0.5] * 20, n_to_go=n_to_go, frequency=frequency)
 

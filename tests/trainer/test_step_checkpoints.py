@@ -234,3 +234,20 @@ def test_a_checkpoint_within_an_epoch_is_refused_with_another_length_of_it(tmp_p
 
     with pytest.raises(UsageError, match=r"within an epoch of 5 steps.*has 10"):
         ToyScenario.create_trainer(params, restore=True).train()
+
+
+def test_a_training_that_stopped_early_goes_on_only_with_more_patience(tmp_path, caplog):
+    params = toy_params(tmp_path, epochs=9)
+    params.early_stopping.n_to_go, params.early_stopping.current = 2, 2.0  # no accuracy is better
+    params.early_stopping.mode, params.early_stopping.monitor = "max", "val_acc"
+    train(params)
+
+    resumed = Trainer.restore_trainer(str(tmp_path))
+    assert resumed.train() == {}
+    assert "has not improved, checked 2 times" in caplog.text
+    patient = Trainer.restore_trainer(str(tmp_path))
+    patient.params.early_stopping.n_to_go = 4
+    patient.train()
+
+    assert resumed.params.current_epoch == 1
+    assert patient.params.current_epoch == 3

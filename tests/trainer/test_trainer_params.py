@@ -1,5 +1,7 @@
 import copy
+import re
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import pytest
@@ -7,6 +9,7 @@ from paiargparse import pai_dataclass
 
 from tfaip.data.databaseparams import DataBaseParams, DataGeneratorParams, DataPipelineParams
 from tfaip.data.pipeline.definitions import PipelineMode
+from tfaip.device.device_config import DistributionStrategy
 from tfaip.errors import UsageError
 from tfaip.lav.params import LAVParams
 from tfaip.model.modelbaseparams import ModelBaseParams
@@ -307,3 +310,24 @@ def test_exporting_the_best_needs_a_place():
         check_outputs(params)
     params.output_dir = "out"
     check_outputs(params)
+
+
+def test_the_page_about_training_names_every_flag():
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "training.md").read_text()
+    table = page[page.index("## All flags by theme") :]
+    flags = {field.name for field in fields(TrainerParams) if field.metadata.get("mode") == "snake"}
+
+    named = set(re.findall(r"`(\w+)`", table)) - {"calc_ema"}
+
+    assert named == flags
+
+
+@pytest.mark.parametrize("strategy", ["mirror", "central_storage"])
+def test_a_training_on_many_devices_is_refused(strategy):
+    params = TrainerParams()
+    params.device.dist_strategy = DistributionStrategy(strategy)
+
+    with pytest.raises(
+        UsageError, match=rf"`--device.dist_strategy {strategy}` is not supported.*one device"
+    ):
+        check_outputs(params)

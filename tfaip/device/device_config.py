@@ -68,7 +68,7 @@ class DeviceConfigParams:
         default=DistributionStrategy.DEFAULT,
         metadata=pai_meta(
             help="default: one device; mirror: a copy of the model on each GPU, which share each "
-            "batch; central_storage: as mirror, but the weights are on the CPU."
+            "batch; central_storage: as mirror, but the weights are on the CPU. A training takes one device."
         ),
     )
 

@@ -7,7 +7,7 @@ from paiargparse import pai_dataclass, pai_meta
 
 from tfaip.data.databaseparams import DataGeneratorParams, DataPipelineParams
 from tfaip.data.pipeline.definitions import PipelineMode
-from tfaip.device.device_config import DeviceConfigParams
+from tfaip.device.device_config import DeviceConfigParams, DistributionStrategy
 from tfaip.errors import UsageError
 from tfaip.params.checks import check_number, check_one_of, check_pattern
 from tfaip.params.enums import StrEnum
@@ -548,7 +548,7 @@ class TrainerParams(Generic[TScenarioParams, TTrainerPipelineParams]):
 
 
 def check_outputs(params: TrainerParams) -> None:
-    """Refuse a training whose outputs have no place; to be called when it starts.
+    """Refuse a training whose outputs have no place, or that is to be spread; to be called when it starts.
 
     It is no part of `__post_init__`, because scenarios set `output_dir` on params that exist
     already.
@@ -556,6 +556,13 @@ def check_outputs(params: TrainerParams) -> None:
     if params.export_best and params.output_dir is None:
         raise UsageError(
             "`--trainer.export_best True` needs a place to export to: set `--trainer.output_dir`."
+        )
+    strategy = params.device.dist_strategy
+    if strategy != DistributionStrategy.DEFAULT:
+        raise UsageError(
+            f"`--device.dist_strategy {strategy.value}` is not supported: a training runs on one device. "
+            "Leave it out, and choose the device with `--device.gpus`. `--trainer.train_accum_steps` makes "
+            "updates as of larger batches."
         )
     if params.overwrite and params.resume != Resume.NO:
         raise UsageError(

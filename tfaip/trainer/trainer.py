@@ -14,7 +14,7 @@ import keras
 import tensorflow as tf
 
 from tfaip.data.pipeline.definitions import PipelineMode
-from tfaip.device.device_config import DeviceConfig, DistributionStrategy
+from tfaip.device.device_config import DeviceConfig
 from tfaip.errors import UsageError
 from tfaip.model.precision import built_with, usable_policy, with_scaled_loss
 from tfaip.model.stop_request import StopRequest
@@ -25,6 +25,7 @@ from tfaip.scenario.freezing import TimedFreezing
 from tfaip.trainer import run_folder, stop_signals
 from tfaip.trainer.batches import TrainingBatches
 from tfaip.trainer.callback_order import callbacks_in_order
+from tfaip.trainer.callbacks.earlystopping.tracking import stop_reason
 from tfaip.trainer.callbacks.logger_callback import LoggerCallback
 from tfaip.trainer.callbacks.step_checkpoints import StepCheckpointsCallback
 from tfaip.trainer.callbacks.train_params_logger import TrainerCheckpointsCallback
@@ -40,7 +41,7 @@ from tfaip.trainer.run_info import write_run_info
 from tfaip.trainer.saved_run import SavedRun
 from tfaip.trainer.scheduler.learningrate import LearningRateSchedule
 from tfaip.trainer.seeds import make_deterministic, set_global_random_seed, what_repeats
-from tfaip.trainer.state import TrainerState
+from tfaip.trainer.state import BestState, TrainerState
 
 if TYPE_CHECKING:
     from tfaip.data.data import DataBase
@@ -322,7 +323,6 @@ class Trainer(Generic[TTrainerParams]):
             raise UsageError(
                 "A training can only be resumed from its `--trainer.output_dir`, which is not set."
             )
-        _refuse_what_is_missing(params)
         self._formats = FurtherFormats(params)
         if params.deterministic and params.random_seed is None:
             params.random_seed = 0
@@ -422,19 +422,26 @@ class Trainer(Generic[TTrainerParams]):
     @property
     def _is_finished(self) -> bool:
         params = self._params
-        return params.current_epoch >= params.epochs or 0 < params.max_steps <= self.steps_done
+        if params.current_epoch >= params.epochs or 0 < params.max_steps <= self.steps_done:
+            return True
+        return self._restore and self._why_stopped is not None
+
+    @property
+    def _why_stopped(self) -> Optional[str]:
+        """Why early stopping has ended the training, if it has."""
+        return stop_reason(BestState.read(self._params.early_stopping), self._params.early_stopping)
 
     def _report_finished(self) -> None:
         done = f"{self._params.current_epoch} of {self._params.epochs} epochs are done"
         if self._params.current_epoch < self._params.epochs:
-            done = f"{self.steps_done} of {self._params.max_steps} steps are done"
+            done = self._why_stopped or f"{self.steps_done} of {self._params.max_steps} steps are done"
         if self._restore and self._export_dir is not None and not self._is_exported(self._export_dir):
             logger.warning("Training complete, exporting: %s; the export is missing or older.", done)
             self._export_final()
             return
         logger.warning(
-            "The training is already finished: %s. Nothing was changed; give a larger `--trainer.epochs` "
-            "or `--trainer.max_steps` to go on.",
+            "The training is already finished: %s. Nothing was changed; give a larger `--trainer.epochs`, "
+            "`--trainer.max_steps` or `--early_stopping.n_to_go` to go on.",
             done,
         )
 
@@ -464,13 +471,3 @@ class Trainer(Generic[TTrainerParams]):
 def _run_id(params: TrainerParams) -> str:
     name = [os.path.basename(os.path.normpath(params.output_dir))] if params.output_dir else []
     return "_".join([*name, str(params.scenario.scenario_id), date.today().isoformat()])
-
-
-def _refuse_what_is_missing(params: TrainerParams) -> None:
-    """Refuse switches that exist in parameter files but that this development version does not act on."""
-    missing = {
-        "--device.dist_strategy": params.device.dist_strategy != DistributionStrategy.DEFAULT,
-    }
-    for flag, is_wanted in missing.items():
-        if is_wanted:
-            raise UsageError(f"`{flag}` is not available in this development version yet. Leave it out.")

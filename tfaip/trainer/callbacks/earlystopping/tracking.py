@@ -30,7 +30,7 @@ def decide(best: BestState, value: float, epoch: int, params: EarlyStoppingParam
         best = replace(best, current=value, n=1)
     elif _counts(best, epoch, params):
         best = replace(best, n=best.n + 1)
-    return Decision(best, is_better, _stop_reason(best, params))
+    return Decision(best, is_better, stop_reason(best, params))
 
 
 def is_enabled(params: EarlyStoppingParams) -> bool:
@@ -57,7 +57,8 @@ def _counts(best: BestState, epoch: int, params: EarlyStoppingParams) -> bool:
     return not best.current > params.upper_threshold
 
 
-def _stop_reason(best: BestState, params: EarlyStoppingParams) -> str | None:
+def stop_reason(best: BestState, params: EarlyStoppingParams) -> str | None:
+    """Return why a training with this best value ends, `None` if it goes on."""
     if best.current is not None and _reaches_goal(best.current, best.mode, params):
         return f"`{best.monitor}` {best.current:.6g} has reached its threshold"
     if is_enabled(params) and best.n >= params.n_to_go:
