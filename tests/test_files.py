@@ -154,5 +154,5 @@ def test_leftovers_of_a_kill_are_removed_by_the_next_write(tmp_path):
 def test_a_place_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").touch()
 
-    with pytest.raises(StorageError, match=r"Could not write `.*/file/a.txt`.*output_dir"):
+    with pytest.raises(StorageError, match=r"Could not write `.*/file/a.txt`.*choose another folder"):
         write_text(tmp_path / "file" / "a.txt", "text")

@@ -207,7 +207,7 @@ def _reported(path: Path) -> Iterator[None]:
     except OSError as error:
         raise StorageError(
             f"Could not write `{path}`: {error.strerror or error}. What was there before is unchanged. "
-            "Make room or choose another `--trainer.output_dir`."
+            "Make room, or choose another folder."
         ) from error
 
 

@@ -101,7 +101,7 @@ def test_a_missing_module_is_told_without_importing_the_package_around_it(canary
     canary = canary_in(tmp_path / "path", "around")
     (tmp_path / "path" / "around" / "__init__.py").write_text(f"from {canary.name} import Scenario")
 
-    with pytest.raises(UsageError, match=r"There is no module `around\.nothing`"):
+    with pytest.raises(UsageError, match=r"there is no module `around\.nothing`"):
         stored_scenario("around.nothing:Scenario")
 
     assert not canary.sings

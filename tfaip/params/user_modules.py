@@ -37,7 +37,9 @@ def import_user_module(name: str) -> ModuleType:
     except (Exception, SystemExit) as error:
         frames = _frames_of_user(error)
         if isinstance(error, ModuleNotFoundError) and not frames:
-            raise no_such_module(name) from error
+            raise UserModuleError(
+                f"There is no module `{name}`.{nearest_modules(name) or _SEARCHED}"
+            ) from error
         raise import_failure(name, error) from error
 
 
@@ -46,9 +48,9 @@ def import_failure(name: str, error: BaseException) -> UserModuleError:
     return UserModuleError(_failure(f"`{name}`", error, _frames_of_user(error)))
 
 
-def no_such_module(name: str) -> UserModuleError:
-    """Return the error that says that there is no module `name`, with the nearest names."""
-    return UserModuleError(f"There is no module `{name}`.{offer(_nearest_modules(name)) or _SEARCHED}")
+def nearest_modules(name: str) -> str:
+    """Return ` Did you mean ...?` with the modules that are called nearly as `name`, or an empty string."""
+    return offer(_nearest_modules(name))
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from tfaip.params.module_places import (
 )
 from tfaip.params.suggestions import did_you_mean
 from tfaip.params.trust import is_allowed, refuse, source_name, source_path
-from tfaip.params.user_modules import import_failure, import_user_module, no_such_module
+from tfaip.params.user_modules import UserModuleError, import_failure, import_user_module, nearest_modules
 from tfaip.printable import printable
 from tfaip.scenario.scenario_sources import defines_scenario
 
@@ -67,7 +67,10 @@ def _check_source(scenario_id: str, module: str, name: str, base_path: Any) -> N
     on_path = find_module(module)
     place = on_path or find_module(module, [os.getcwd()])
     if place is None:
-        raise no_such_module(module)
+        raise UserModuleError(
+            f"{source_name()} names the scenario `{scenario_id}`, but there is no module `{module}`."
+            f"{nearest_modules(module)} Install it, or put the folder that holds it on PYTHONPATH."
+        )
     if folder := model_folder_around(place, source_path()):
         refuse(scenario_id, _KEY, f"`{module}` lies in the folder of the model, `{folder}`")
     if is_found_in_working_directory(module, place) and not _is_file(place, base_path):
