@@ -94,6 +94,8 @@ tfaip.util.file.glob_util: glob_all
 tfaip.util.file.oshelper: ChDir
 tfaip.util.json_helper: TFAIPJsonEncoder TFAIPJsonDecoder
 tfaip.util.logging: logger WriteToLogFile ParseLogFile FORMAT formatter TFAIP_LOG_LEVEL
+tfaip.util.multiprocessing.data.parallel_generator: ParallelGenerator
+tfaip.util.multiprocessing.data.worker: DataWorker
 tfaip.util.multiprocessing.parallelmap: parallel_map tqdm_wrapper
 tfaip.util.packbits: packbits packsize unpackbits
 tfaip.util.profiling: MeasureTime ProfileScope enable_profiling format_profiling print_profiling profile
@@ -106,8 +108,6 @@ tfaip.util.typing: AnyNumpy
 # Paths whose code is still to come, with the room that will hold it. A path leaves this list when it works.
 LATER = {
     "tfaip.scripts.experimenter": "scripts",
-    "tfaip.util.multiprocessing.data.parallel_generator": "workers",
-    "tfaip.util.multiprocessing.data.worker": "workers",
 }
 
 

@@ -102,6 +102,12 @@ def test_advice_asks_for_no_processes_where_they_gain_nothing():
     assert "preload_data" in said
 
 
+def test_advice_brings_quick_processors_back_into_this_process():
+    said = advice(speed(workers=2), costs(processor=0.00004), cores=8)
+
+    assert said.endswith("set `--data.pre_proc.run_parallel False`.")
+
+
 def test_advice_leaves_alone_what_does_not_wait():
     said = advice(speed(), costs(), cores=2, training=TrainingSpeed(990, 1000))
 

@@ -77,6 +77,11 @@ def advice(
         return "The costs could not be measured: there is no sample."
     if training is not None and training.waiting < _NO_WAITING:
         return "The training does not wait for data: leave the pipeline as it is."
+    if speed.workers and costs.of(Part.PROCESSOR) < _LEAST_FOR_PROCESSES:
+        return (
+            "The processors take less than the way of a sample to another process: set "
+            "`--data.pre_proc.run_parallel False`."
+        )
     processors = [cost for cost in costs.costs if cost.part == Part.PROCESSOR]
     others = [cost for cost in costs.costs if cost.part != Part.PROCESSOR]
     here, there = _largest(others), costs.of(Part.PROCESSOR) / max(1, len(speed.workers))

@@ -1,0 +1,3 @@
+"""Label: lives in `tfaip.workers.parallel_generator`."""
+
+from tfaip.workers.parallel_generator import DataWorker as DataWorker
