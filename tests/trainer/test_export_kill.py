@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 
 from tests.toy.scenario import ToyScenario
-from tfaip.errors import StorageError
 from tfaip.predict.exported_model import ExportedModel
 from tfaip.trainer.trainer import Trainer
 
@@ -43,14 +42,29 @@ params.output_dir, params.ema_decay, params.scenario.print_eval_limit = sys.argv
 ToyScenario.create_trainer(params).train()
 """
 
-EXPORT_FOR_EVER = """
-import sys
-from tests.trainer.test_export_kill import trained, next_model
-trainer = trained(None)
-while True:
-    trainer.scenario.export(sys.argv[1])
-    print("exported", flush=True)
-    next_model(trainer)
+EXPORT_AND_DIE = """
+import os, signal, sys
+import tfaip.files
+from tests.trainer.test_export_kill import STEPS, next_model, trained
+
+trainer, steps, last = trained(None), 0, int(sys.argv[2])
+trainer.scenario.export(sys.argv[1])
+print("exported", flush=True)
+next_model(trainer)
+
+def counting(step):
+    def run(*args, **kwargs):
+        global steps
+        steps += 1
+        if steps == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return step(*args, **kwargs)
+    return run
+
+tfaip.files._swapped = counting(tfaip.files._swapped)
+for name in STEPS:
+    setattr(os, name, counting(getattr(os, name)))
+trainer.scenario.export(sys.argv[1])
 """
 
 
@@ -200,43 +214,30 @@ def test_a_training_killed_in_its_final_export_is_exported_without_a_step(tmp_pa
 
 
 @pytest.mark.nightly
-@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
-@pytest.mark.parametrize("call", ["rename,renameat,renameat2", "fsync", "mkdir", "unlink,unlinkat"])
-def test_a_process_killed_at_each_call_of_an_export_leaves_a_whole_one(tmp_path, call):
-    trainer = trained(None)
-    models = set()
-    for _ in range(2):
-        next_model(trainer)
-        trainer.scenario.export(str(tmp_path / "some"))
-        models.add(outputs(tmp_path / "some"))
-    first = trained(None)  # of the same seed, as in the other process
-    first.scenario.export(str(tmp_path / "some"))
-    models.add(outputs(tmp_path / "some"))
+@pytest.mark.timeout(1800)
+def test_a_process_killed_at_each_step_of_an_export_leaves_a_whole_one(tmp_path):
+    trainer = trained(None)  # of the same seed as in the other process
+    trainer.scenario.export(str(tmp_path / "some"))
+    models = [outputs(tmp_path / "some")]
+    next_model(trainer)
+    trainer.scenario.export(str(tmp_path / "some"))
+    models.append(outputs(tmp_path / "some"))
     env = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
-    export = tmp_path / "run" / "best"
+    left = []
 
-    for when in range(1, 200, 3):
-        shutil.rmtree(export.parent, ignore_errors=True)
-        command = ["strace", "-f", "-qq", "-o", str(tmp_path / "trace"), "-e", f"trace={call}"]
-        inject = ["-P", str(export.parent), "-e", f"inject={call}:signal=KILL:when={when}"]
-        process = subprocess.Popen(
-            [*command, *inject, sys.executable, "-c", EXPORT_FOR_EVER, str(export)],
-            env=env,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        assert process.stdout is not None
-        lines = []
-        for line in process.stdout:  # until the kill
-            lines.append(line)
-            with contextlib.suppress(FileNotFoundError, StorageError):
+    for step in range(1, 200):
+        export = tmp_path / f"killed_{step}" / "best"
+        command = [sys.executable, "-c", EXPORT_AND_DIE, str(export), str(step)]
+        with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"exported\n"
+            while process.poll() is None:
                 assert outputs(export) in models
-            if len(lines) == 4:
-                process.kill()
-        process.wait()
-        if lines:
-            assert outputs(export) in models
-        if len(lines) >= 4:
-            return
-    pytest.fail("the export never got through")
+        left.append(models.index(outputs(export)))
+        if process.returncode == 0:
+            break
+        assert process.returncode == -signal.SIGKILL
+
+    assert len(left) > 20
+    assert left == sorted(left)  # the old one, and from some step on the new one
+    assert set(left) == {0, 1}
