@@ -109,7 +109,9 @@ def test_a_place_without_export_is_named(tmp_path):
 
 
 def test_a_broken_export_is_named(tmp_path):
-    (tmp_path / "saved_model.pb").write_bytes(b"no model")
+    (tmp_path / "variables").mkdir()
+    for name in ("saved_model.pb", "variables/variables.index"):
+        (tmp_path / name).write_bytes(b"no model")
 
     with pytest.raises(StorageError, match=f"`{tmp_path}` can not be read"):
         ExportedModel(tmp_path)
@@ -147,8 +149,9 @@ def test_an_error_of_a_folder_at_rest_is_raised_at_once(tmp_path):
 
 def test_a_training_that_exports_is_waited_for(tmp_path):
     (tmp_path / ".best.old").mkdir()
-    (tmp_path / "new" / "serve").mkdir(parents=True)
-    (tmp_path / "new" / "serve" / "saved_model.pb").touch()
+    (tmp_path / "new" / "serve" / "variables").mkdir(parents=True)
+    for name in ("saved_model.pb", "variables/variables.index"):
+        (tmp_path / "new" / "serve" / name).touch()
     threading.Timer(0.2, lambda: (tmp_path / "new").rename(tmp_path / "best")).start()
 
     assert saved_model_dir(tmp_path / "best") == tmp_path / "best" / "serve"

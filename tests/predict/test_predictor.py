@@ -1,7 +1,12 @@
 import gc
 import logging
+import os
+import signal
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -16,7 +21,7 @@ from tfaip.data.pipeline.datagenerator import DataGenerator
 from tfaip.data.pipeline.datapipeline import DataPipeline
 from tfaip.data.pipeline.definitions import PipelineMode, Sample
 from tfaip.data.pipeline.tfdatasetgenerator import TFDatasetGenerator
-from tfaip.errors import DataError, UsageError
+from tfaip.errors import DataError, StorageError, UsageError
 from tfaip.predict.dumps import DumpWriter, EvalDataset
 from tfaip.predict.params import PredictorParams
 from tfaip.predict.predictor import Predictor
@@ -380,6 +385,41 @@ def test_memory_stays_flat_over_100_000_samples_that_are_dumped(tmp_path):
 
     assert peaks[1] - peaks[0] < 20_000  # KiB
     assert len(EvalDataset(tmp_path / "out.dump")) == 100_000
+
+
+DUMP_AND_DIE = """
+import os, signal, sys
+import numpy as np
+from tests.predict.toys import toy_predictor
+from tfaip.predict.dumps import DumpWriter
+
+samples = toy_predictor(batch_size=64).predict_raw({"x": np.zeros(3, "float32")} for _ in range(100_000))
+with DumpWriter(sys.argv[1]) as dump:
+    for number, sample in enumerate(samples):
+        dump.add(sample)
+        if number == 50_000:
+            os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.nightly
+def test_a_prediction_killed_at_half_leaves_the_old_dump_and_a_new_one_that_is_clearly_unfinished(tmp_path):
+    path = tmp_path / "out.dump"
+    with DumpWriter(path) as dump:
+        dump.add(next(toy_predictor().predict_raw([{"x": np.zeros(3, "float32")}])))
+    before = path.read_bytes()
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+    killed = subprocess.run([sys.executable, "-c", DUMP_AND_DIE, str(path)], env=env, check=False)
+
+    assert killed.returncode == -signal.SIGKILL
+    assert path.read_bytes() == before
+    assert len(EvalDataset(path)) == 1
+    with pytest.raises(StorageError, match="was not completed"):
+        EvalDataset(tmp_path / "out.dump.unfinished")
+    with DumpWriter(path) as dump:
+        dump.add(next(toy_predictor().predict_raw([{"x": np.zeros(3, "float32")}])))
+    assert [file.name for file in tmp_path.iterdir()] == ["out.dump"]
 
 
 class Doubling(TFDatasetGenerator):

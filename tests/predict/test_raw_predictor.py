@@ -1,4 +1,5 @@
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -48,6 +49,26 @@ def test_an_error_is_raised_in_its_own_call_and_later_calls_work():
         with pytest.raises(DataError, match="`x` in the inputs"):
             call({"x": np.zeros(4, "float32")})
         assert call(fine).outputs["y"][0] == 6
+
+
+@pytest.mark.nightly
+def test_100_000_calls_with_poison_now_and_then_are_answered_each_on_its_own():
+    seconds, failed = [], []
+    with toy_predictor(pre=[PoisonParams(raises=1)]).raw() as call:
+        threads = threading.active_count()
+        for number in range(100_000):
+            value = np.full(3, number % 1000 == 999, "float32")
+            started = time.perf_counter()
+            try:
+                call({"x": value})
+            except DataError:
+                failed.append(number)
+            seconds.append(time.perf_counter() - started)
+        assert threading.active_count() == threads
+    early, late = (np.quantile(part, 0.99) for part in (seconds[1000:20_000], seconds[80_000:]))
+
+    assert failed == list(range(999, 100_000, 1000))
+    assert late < 3 * early
 
 
 def test_no_thread_is_left():

@@ -11,6 +11,7 @@ from tfaip.errors import StorageError, UsageError
 R = TypeVar("R")
 
 _SAVED_MODEL = "saved_model.pb"
+_WEIGHTS = Path("variables") / "variables.index"
 _SERVE = "serve"
 _IN_CHECKPOINTS = ("variables", "variables.index", "trainer_params.json")
 _ATTEMPTS = 40
@@ -65,6 +66,11 @@ def read_whole(folder: Path, read: Callable[[], R]) -> R:
 def _find_saved_model(folder: Path, serve_dir: str) -> Path:
     for candidate in (folder, folder / serve_dir):
         if (candidate / _SAVED_MODEL).is_file():
+            if not (candidate / _WEIGHTS).is_file():
+                raise UsageError(
+                    f"`{candidate}` is but a part of an export: it has a `{_SAVED_MODEL}` and no "
+                    f"`{_WEIGHTS}`. Copy the whole folder again."
+                )
             return candidate
     if any((folder / name).exists() for name in _IN_CHECKPOINTS):
         output_dir = folder.parent if (folder / "variables.index").exists() else folder

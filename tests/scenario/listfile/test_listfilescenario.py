@@ -148,6 +148,33 @@ def test_lav_reads_the_validation_lists_together_and_each_on_its_own_unless_it_h
     assert params.gen.lav_gen() == []
 
 
+def test_a_training_validates_its_lists_with_lav_each_with_numbers_of_its_own(params, tmp_path):
+    params.gen.val.lists.append(write_list(tmp_path / "w.lst", range(1020, 1025)))
+    params.gen.setup.val.batch_size = 8
+    params.lav_every_n, params.epochs = 2, 2
+    params.output_dir = str(tmp_path / "run")
+    params.scenario.print_eval_limit = 0
+
+    _, logs = train(params)
+
+    of_all, of_v, of_w = (logs[f"lav_l{k}_acc"] for k in range(3))
+    assert of_all == pytest.approx(logs["val_acc"], abs=1e-6)
+    assert of_all == pytest.approx((20 * of_v + 5 * of_w) / 25, abs=1e-6)
+    assert (tmp_path / "run" / "lav_l2").is_dir()
+
+
+def test_the_best_model_may_be_that_of_one_list(params, tmp_path, monkeypatch):
+    monkeypatch.setattr("tests.toy.model.ToyModel._best_logging_settings", lambda _: ("max", "lav_l2_acc"))
+    params.gen.val.lists.append(write_list(tmp_path / "w.lst", range(1020, 1025)))
+    params.lav_every_n, params.epochs, params.output_dir = 1, 2, str(tmp_path / "run")
+    params.scenario.print_eval_limit = 0
+
+    trainer, _ = train(params)
+
+    assert trainer.params.early_stopping.monitor == "lav_l2_acc"
+    assert (tmp_path / "run" / "best" / "serve").is_dir()
+
+
 def test_the_params_of_lav_need_no_tensorflow_unless_lav_is_another():
     class OtherLAV(ListFileLAV):
         @classmethod
