@@ -67,10 +67,11 @@ def test_what_names_another_class_is_plain_data(name):
     assert "antigravity" not in sys.modules
 
 
-def test_params_in_params_import_nothing(tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ["meta_canary:X", "tests.params.meta_canary:X", "tfaip.no.such:X"])
+def test_params_in_params_import_nothing(tmp_path, monkeypatch, name):
     (tmp_path / "meta_canary.py").write_text("raise AssertionError")
     monkeypatch.syspath_prepend(tmp_path)
-    inner = {"__cls__": "meta_canary:X"}
+    inner = {"__cls__": name}
     data = {"__json_dc_type__": f"{__name__}:OuterParams", "point": inner}
 
     assert json.loads(json.dumps(data), cls=TFAIPJsonDecoder) == data

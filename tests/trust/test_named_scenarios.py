@@ -13,6 +13,7 @@ from tfaip.errors import UntrustedError, UsageError
 from tfaip.params.trust import allowing, reading
 from tfaip.scenario.scenario_sources import defines_scenario
 from tfaip.scenario.stored_scenarios import stored_scenario
+from tfaip.scripts import evaluate
 
 ROOT = Path(__file__).parents[2]
 SCENARIO = """
@@ -235,3 +236,15 @@ def test_the_scenarios_of_the_tutorials_are_recognised(module):
     name, _, cls = module.partition(":")
 
     assert defines_scenario(name, cls, ROOT / f"{name.replace('.', '/')}.py")
+
+
+def test_a_model_is_no_package_whatever_lies_in_it(stored, run_dir, tmp_path, monkeypatch):
+    run = run_dir(stored)
+    mark = tmp_path / "imported"
+    (run / "__init__.py").write_text(f"open({str(mark)!r}, 'w')")
+    monkeypatch.chdir(tmp_path)
+
+    _, scenario, _ = evaluate.parse_args(["--pred", "p", "--scenario", "run"])
+
+    assert scenario is LightScenario
+    assert not mark.exists()

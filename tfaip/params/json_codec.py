@@ -60,7 +60,8 @@ class TFAIPJsonDecoder(json.JSONDecoder):
         if cls is None:
             return obj
         try:
-            return params_from_stored(cls, {key: value for key, value in obj.items() if key != _CLASS_KEY})
+            content = {key: value for key, value in obj.items() if key != _CLASS_KEY}
+            return params_from_stored(cls, content, may_import=False)
         except (UsageError, UntrustedError):
             return obj
 

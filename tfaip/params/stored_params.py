@@ -6,9 +6,10 @@ written is read with a note of what was added and left out.
 """
 
 import logging
+import sys
 from collections import abc
 from collections.abc import Collection, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass, replace
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -16,7 +17,7 @@ from typing import Any, NewType, TypeVar, Union, get_args, get_origin, get_type_
 from tfaip.errors import TfaipError, UntrustedError, UsageError
 from tfaip.params.stored_values import MismatchError, plain_value, shown
 from tfaip.params.suggestions import closest, offer
-from tfaip.params.trust import check_name, packages_of, source_name, source_path, stored_class
+from tfaip.params.trust import check_name, packages_of, refuse, source_name, source_path, stored_class
 from tfaip.printable import printable
 
 NAMES_CODE = {"names_code": True}
@@ -34,7 +35,12 @@ logger = logging.getLogger(__name__)
 
 
 def params_from_stored(
-    cls: type, content: Mapping[str, Any], *, own: Collection[str] = (), is_older: bool = False
+    cls: type,
+    content: Mapping[str, Any],
+    *,
+    own: Collection[str] = (),
+    is_older: bool = False,
+    may_import: bool = True,
 ) -> Any:
     """Return the params that `content` describes.
 
@@ -43,6 +49,7 @@ def params_from_stored(
         content: What `to_dict` gave, or a file of it holds.
         own: Packages that `content` may name besides tfaip, what was allowed, and the packages of `cls`.
         is_older: Leave out keys that no field has: an older version of tfaip has written them.
+        may_import: Import the modules that `content` names; else they must be loaded already.
 
     Raises:
         UntrustedError: If `content` names a class that is not trusted; it was not imported.
@@ -51,7 +58,7 @@ def params_from_stored(
     names_of_bases = [f"{base.__module__}:{base.__name__}" for base in cls.__mro__]
     if isinstance(content, Mapping) and content.get(_CLASS) in names_of_bases:
         content = {key: value for key, value in content.items() if key != _CLASS}
-    reader = _Reader(frozenset(own), is_older)
+    reader = _Reader(frozenset(own), is_older, may_import)
     try:
         params = reader.params(cls, content, ())
     except MismatchError as error:
@@ -66,6 +73,7 @@ class _Reader:
 
     own: frozenset[str]
     is_older: bool
+    may_import: bool
     defaulted: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     moved: list[str] = field(default_factory=list)
@@ -80,7 +88,7 @@ class _Reader:
             raise UsageError(f"{source_name()} is nested deeper than {_DEEPEST} levels.")
         own = self.own | packages_of(declared) | _packages_of_choices(of)
         cls = self._class(declared, content, path, own, of)
-        reader = _Reader(own, self.is_older, self.defaulted, self.left_out, self.moved)
+        reader = replace(self, own=own)
         return reader._instance(cls, content, path)
 
     def tell_changes(self) -> None:
@@ -103,6 +111,8 @@ class _Reader:
         name = content.get(_CLASS)
         if name is None:
             return declared
+        if not self.may_import and str(name).partition(":")[0] not in sys.modules:
+            refuse(name, _dotted((*path, _CLASS)), "its module is not loaded", hint=False)
         any_base = bool(of and of.metadata.get("disable_subclass_check"))
         cls = stored_class(name, declared, _dotted((*path, _CLASS)), own, any_base=any_base)
         if name != f"{cls.__module__}:{cls.__name__}":

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 TRAINER_PARAMS = "trainer_params.json"
 SCENARIO_PARAMS = "scenario_params.json"
+PARAMS_FILES = (TRAINER_PARAMS, SCENARIO_PARAMS)
 
 
 def trainer_params_from_path(path: Path | str) -> "Tuple[TrainerParams, Type[ScenarioBase]]":
@@ -75,7 +76,7 @@ def scenario_params_dict(path: Path | str) -> Dict[str, Any]:
     location = Path(path).expanduser().absolute()
     folder = location if location.is_dir() else location.parent
     if location.is_dir():
-        names = [n for n in (TRAINER_PARAMS, SCENARIO_PARAMS) if (location / n).exists()]
+        names = [n for n in PARAMS_FILES if (location / n).exists()]
         if not names:
             raise MissingParamsError(
                 f"There is neither `{TRAINER_PARAMS}` nor `{SCENARIO_PARAMS}` in `{location}`. "

@@ -113,10 +113,14 @@ def _scenario(name: str) -> "tuple[type[ScenarioBase], ScenarioBaseParams]":
     """Return the scenario in a folder or parameter file, or the one of this name with its defaults."""
     from tfaip.params.user_modules import import_failures_reported
     from tfaip.scenario.discovery import import_scenario
+    from tfaip.scenario.params_files import PARAMS_FILES
     from tfaip.scenario.scenariobase import ScenarioBase
 
+    place = Path(name).expanduser()
+    # A folder with params is a model, whatever else its author put there.
+    is_model = place.suffix == ".json" or any((place / file).exists() for file in PARAMS_FILES)
     with import_failures_reported("the scenario"):
-        if Path(name).expanduser().exists() and not (Path(name) / "__init__.py").exists():
+        if is_model or (place.exists() and not (place / "__init__.py").exists()):
             return ScenarioBase.from_path(name)
         scenario = import_scenario(name)
         return scenario, scenario.default_params()
