@@ -14,7 +14,7 @@ help:
 	@echo "make test     run the tests, except the nightly ones"
 	@echo "make nightly  run the long sweeps"
 	@echo "make lint     ruff check, ruff format --check, pyright"
-	@echo "make bench    time an epoch and a prediction, and those of plain Keras beside them"
+	@echo "make bench    time an epoch, a prediction and logging, those of plain Keras beside them"
 	@echo "make clean    remove $(VENV), ./$(DEMO) and all caches"
 
 demo: $(VENV)/.scenarios
@@ -41,6 +41,7 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.scenarios
 	$(BIN)/python benchmarks/train_epoch.py
+	$(BIN)/python benchmarks/logging_cost.py
 	$(BIN)/python benchmarks/predict.py
 
 clean:

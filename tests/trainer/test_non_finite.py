@@ -10,8 +10,10 @@ import pytest
 import tensorflow as tf
 
 from tests.toy.points import Noise
+from tests.toy.scenario import ToyScenario
 from tests.trainer.test_trainer import assert_same_bits, toy_params, train, weights
 from tfaip.errors import NonFiniteError
+from tfaip.model.metric_books import MetricBooks
 from tfaip.trainer.trainer import Trainer
 
 # pyright: reportOptionalMemberAccess=false
@@ -129,3 +131,40 @@ def test_an_exploding_training_stops_unless_its_gradient_is_clipped():
 
     with pytest.raises(NonFiniteError, match="epoch"):
         train(params)
+
+
+def test_a_value_that_is_not_finite_is_never_the_best_and_is_told(tmp_path, caplog):
+    values = iter([np.nan, 0.5, np.inf, 0.4])
+    params = toy_params(epochs=4, val_every_n=0)
+    params.early_stopping.mode, params.early_stopping.monitor = "max", "val/mine"
+
+    with caplog.at_level(logging.WARNING):
+        ToyScenario.create_trainer(params).train(validate=lambda: {"mine": next(values)})
+
+    assert params.early_stopping.current == 0.5
+    warnings = [r.message for r in caplog.records if "does not count as better" in r.message]
+    assert warnings == [f"`val/mine` is {value}; it does not count as better." for value in ("nan", "inf")]
+
+
+def test_numbers_that_json_does_not_know_are_stored_so_that_every_reader_takes_them(tmp_path):
+    def refuse(constant):
+        raise ValueError(constant)
+
+    params = toy_params(tmp_path, epochs=1, export_best=False, export_final=False)
+    params.early_stopping.upper_threshold = np.inf
+    params.early_stopping.current = -np.inf
+    train(params)
+
+    for file in ("trainer_params.json", "variables/state.json", "run_info.json"):
+        json.loads((tmp_path / file).read_text(), parse_constant=refuse)
+    restored, _ = Trainer.parse_trainer_params(str(tmp_path))
+    assert restored.early_stopping.upper_threshold == np.inf
+
+
+def test_the_means_of_no_samples_are_zero():
+    books = MetricBooks()
+    books.open(["loss"], [])
+
+    books.add({"loss": tf.constant(3.0)}, tf.constant(0))
+
+    assert float(books.results()["loss"]) == 0
