@@ -67,8 +67,14 @@ def run_dir(tmp_path: Path) -> Callable[[dict[str, Any]], Path]:
         for place in (folder, folder / "best"):
             (place / "variables").mkdir(parents=True, exist_ok=True)
             (place / "trainer_params.json").write_text(json.dumps(content))
-        (folder / "best" / "serve").mkdir(exist_ok=True)
-        (folder / "best" / "serve" / "saved_model.pb").touch()
+        for part in (
+            "saved_model.pb",
+            "variables/variables.index",
+            "variables/variables.data-00000-of-00001",
+        ):
+            file = folder / "best" / "serve" / part
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.touch()
         return folder
 
     return write

@@ -15,7 +15,17 @@ from tests.toy.params import NoiseParams
 from tfaip.errors import UntrustedError, UsageError
 from tfaip.params.trust import allow, allowing, is_allowed
 from tfaip.scenario.params_files import trainer_params_from_dict
-from tfaip.scripts import evaluate, lav, lav_multi, predict, resume_training, train, train_from_params
+from tfaip.scripts import (
+    adapt_exported_model,
+    evaluate,
+    export,
+    lav,
+    lav_multi,
+    predict,
+    resume_training,
+    train,
+    train_from_params,
+)
 from tfaip.trainer.run_folder import resume_command
 
 Program = Callable[[list[str]], Any]
@@ -32,6 +42,11 @@ PROGRAMS: dict[str, tuple[Program, Callable[[Path], list[str]]]] = {
     "lav": (lav.parse_args, lambda run: ["--export_dir", str(run / "best")]),
     "multi-lav": (lav_multi.parse_args, lambda run: ["--export_dirs", str(run / "best"), str(run / "best")]),
     "predict": (predict.parse_args, lambda run: ["--export_dir", str(run / "best")]),
+    "export": (export.parse_args, lambda run: [str(run / "best"), "--format", "onnx"]),
+    "adapt": (
+        adapt_exported_model.parse_args,
+        lambda run: [str(run / "best"), "--output_dir", str(run.parent / "adapted")],
+    ),
     "evaluate": (evaluate.parse_args, lambda run: ["--pred", "p", "--scenario", str(run / "best")]),
 }
 
@@ -65,7 +80,7 @@ def test_each_program_refuses_a_class_of_another_package(program, canary, stored
     assert caught.value.exit_code == 6
 
 
-@pytest.mark.parametrize("program", ["resume", "train-from-params", "lav", "predict", "evaluate"])
+@pytest.mark.parametrize("program", sorted(set(PROGRAMS) - {"multi-lav"}))
 def test_each_program_loads_what_the_command_line_allows(program, canary, stored, run_dir):
     stored["scenario"]["data"]["__cls__"] = f"{canary.name}:CanaryParams"
     main, words = PROGRAMS[program]
