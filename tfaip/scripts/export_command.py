@@ -136,5 +136,11 @@ def scenario_of_exports(
 
 
 def quiet_tensorflow() -> None:
-    """Let TensorFlow report errors only, unless the environment says otherwise; call it before the import."""
+    """Let TensorFlow report errors only, unless the environment says otherwise; call it before the import.
+
+    A Keras with known holes is warned of.
+    """
+    from tfaip.scripts.keras_holes import warn_of_keras
+
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    warn_of_keras()
