@@ -195,6 +195,21 @@ def test_max_steps_ends_within_an_epoch_and_more_steps_go_on_from_there(tmp_path
     assert_same_bits(whole, resumed)
 
 
+def test_max_steps_takes_precedence_over_epochs():
+    trainer, _ = train(toy_params(epochs=1, max_steps=12))
+
+    assert trainer.steps_done == 12
+    assert trainer.params.learning_rate.epochs == 3
+    assert trainer.params.epochs == 1
+
+
+def test_checkpoints_are_written_when_the_last_is_too_old(tmp_path):
+    train(toy_params(tmp_path, epochs=1, save_every_minutes=1e-9, keep=9, steps_per_execution=2))
+
+    names = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
+    assert names == ["00001-epoch-1-step-2", "00002-epoch-1-step-4", "00003-epoch-1"]
+
+
 def test_max_steps_is_exact_with_many_steps_in_a_call():
     trainer, _ = train(toy_params(max_steps=7, steps_per_execution=4))
 

@@ -374,8 +374,8 @@ class TrainerParams(Generic[TScenarioParams, TTrainerPipelineParams]):
     max_steps: int = field(
         default=0,
         metadata=pai_meta(
-            help="Steps after which the training ends, also within an epoch, counted from the very first. It "
-            "takes precedence over epochs. 0 or less: only epochs count."
+            help="Steps after which the training ends, also within an epoch, counted from the very first. "
+            "Then epochs has no effect. 0 or less: epochs counts."
         ),
     )
     val_every_n_steps: int = field(

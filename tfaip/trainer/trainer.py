@@ -130,6 +130,12 @@ class Trainer(Generic[TTrainerParams]):
         return self._steps_per_epoch or 0
 
     @property
+    def epochs(self) -> int:
+        """Epochs, the last of which may not be whole: as many as `max_steps` takes, or else `epochs`."""
+        steps = self._params.max_steps
+        return -(-steps // self.steps_per_epoch) if steps > 0 else self._params.epochs
+
+    @property
     def steps_done(self) -> int:
         """Steps that are done, those of all epochs."""
         return self._params.current_epoch * self.steps_per_epoch + self.steps_into_epoch
@@ -237,7 +243,7 @@ class Trainer(Generic[TTrainerParams]):
         )
         for most in (self._params.overfit_batches, self._params.fast_dev_run):
             self._steps_per_epoch = min(self._steps_per_epoch, most) if most > 0 else self._steps_per_epoch
-        self._params.learning_rate.epochs = self._params.epochs
+        self._params.learning_rate.epochs = self.epochs
         self._params.learning_rate.steps_per_epoch = self._steps_per_epoch
 
     def setup_callbacks(
@@ -285,7 +291,7 @@ class Trainer(Generic[TTrainerParams]):
         params = self._params
         with self._run.awaited(), self.open_batches() as batches:
             self._scenario.fit(
-                epochs=params.epochs,
+                epochs=self.epochs,
                 callbacks=self._callbacks,
                 steps_per_epoch=self.steps_per_epoch,
                 initial_epoch=params.current_epoch,
@@ -422,7 +428,7 @@ class Trainer(Generic[TTrainerParams]):
     @property
     def _is_finished(self) -> bool:
         params = self._params
-        if params.current_epoch >= params.epochs or 0 < params.max_steps <= self.steps_done:
+        if params.current_epoch >= self.epochs or 0 < params.max_steps <= self.steps_done:
             return True
         return self._restore and self._why_stopped is not None
 
@@ -433,7 +439,7 @@ class Trainer(Generic[TTrainerParams]):
 
     def _report_finished(self) -> None:
         done = f"{self._params.current_epoch} of {self._params.epochs} epochs are done"
-        if self._params.current_epoch < self._params.epochs:
+        if self._params.current_epoch < self._params.epochs or self._params.max_steps > 0:
             done = self._why_stopped or f"{self.steps_done} of {self._params.max_steps} steps are done"
         if self._restore and self._export_dir is not None and not self._is_exported(self._export_dir):
             logger.warning("Training complete, exporting: %s; the export is missing or older.", done)
