@@ -60,3 +60,11 @@ def test_a_loss_that_never_falls_is_reported_with_its_curve(tmp_path, monkeypatc
 def test_values_out_of_range_are_refused(flags, name):
     with pytest.raises(UsageError, match=f"--range_test.{name}"):
         parse_args(["tests.toy.scenario", *flags])
+
+
+def test_a_place_that_can_not_be_written_is_told_at_once(tmp_path):
+    (tmp_path / "file").touch()
+    parsed = parse_args(["tests.toy", "--range_test.output", str(tmp_path / "file" / "curve")])
+
+    with pytest.raises(UsageError, match=r"`--range_test.output .*` needs a folder"):
+        main(*parsed)

@@ -57,13 +57,18 @@ def main(scenario: "type[ScenarioBase]", params: "TrainerParams", test: "RangeTe
 
     from tfaip.errors import UsageError
     from tfaip.params.user_modules import import_failures_reported
+    from tfaip.scripts.training import check_output_dir
+
+    output = Path(test.output).expanduser()
+    check_output_dir(str(output.parent), "--range_test.output")
+
     from tfaip.trainer.range_test import range_test, suggested_rate
 
     with import_failures_reported("the scenario"):
         trainer = scenario.create_trainer(params)
         tried = range_test(trainer, test)
     suggestion = suggested_rate(tried)
-    _write(tried, suggestion, Path(test.output).expanduser())
+    _write(tried, suggestion, output)
     if suggestion is None:
         raise UsageError(
             f"The loss falls at none of {len(tried)} learning rates from `--range_test.lowest` "
