@@ -64,7 +64,7 @@ def test_100_000_calls_with_poison_now_and_then_are_answered_each_on_its_own():
             except DataError:
                 failed.append(number)
             seconds.append(time.perf_counter() - started)
-        assert threading.active_count() == threads
+        assert threading.active_count() <= threads
     early, late = (np.quantile(part, 0.99) for part in (seconds[1000:20_000], seconds[80_000:]))
 
     assert failed == list(range(999, 100_000, 1000))
