@@ -47,6 +47,39 @@ def test_batches_of_calls_with_many_steps_are_counted(seconds, validate):
     assert results.samples_per_second == pytest.approx(160 / 3)
 
 
+def test_a_validation_within_an_epoch_does_not_count_for_it(seconds):
+    callback = BenchmarkCallback(SimpleNamespace(extracted_logs={}))
+    callback.set_model(SimpleNamespace(sample_count=80))
+    callback.on_epoch_begin(0, {})
+    for number in range(2):
+        seconds[0] += 1
+        callback.on_train_batch_end(number, {})
+        if number == 0:
+            callback.on_test_begin({})
+            seconds[0] += 7
+            callback.on_test_end({})
+    callback.on_epoch_end(0, {})
+
+    results = callback.last_train_results
+    assert (results.n_batches, results.n_samples, results.total_time) == pytest.approx((2, 80, 2.0))
+    shown = callback.extracted_logs_cb.extracted_logs
+    assert shown == pytest.approx({"steps_per_second": 1.0, "samples_per_second": 40.0})
+
+
+def test_only_what_a_run_has_done_of_an_epoch_counts(seconds):
+    callback = BenchmarkCallback(SimpleNamespace(extracted_logs={}))
+    model = SimpleNamespace(sample_count=48)
+    callback.set_model(model)
+    callback.on_epoch_begin(0, {})
+    callback.on_epoch_resumed(0, 6)
+    seconds[0] += 2
+    callback.on_train_batch_end(9, {})
+    model.sample_count = 80
+    callback.on_epoch_end(0, {})
+
+    assert (callback.last_train_results.n_batches, callback.last_train_results.n_samples) == (4, 32)
+
+
 def test_validation_is_measured_apart(seconds):
     results = run(seconds, epochs=2, validate=True).last_test_results
 

@@ -14,6 +14,8 @@ logger = logging.getLogger(__name__)
 class BenchmarkCallback(keras.callbacks.Callback):
     """Measures batches and samples per second; logs a line per epoch and a table at the end.
 
+    TensorBoard shows both rates of each epoch.
+
     Batches are counted by their numbers, since one event may stand for many steps. Samples are counted by the
     model (`sample_count`), from which they are read once a phase.
 
@@ -68,7 +70,9 @@ class BenchmarkCallback(keras.callbacks.Callback):
         self._measure_epoch()
         results = self.last_train_results
         self._all_epochs.add(batches=results.n_batches, samples=results.n_samples, seconds=results.total_time)
-        logger.info("Speed of training: %s", self.last_train_results.summary())
+        self.extracted_logs_cb.extracted_logs["steps_per_second"] = results.batches_per_second
+        self.extracted_logs_cb.extracted_logs["samples_per_second"] = results.samples_per_second
+        logger.info("Speed of training: %s", results.summary())
 
     def on_train_batch_begin(self, batch: int, logs: Optional[dict[str, Any]] = None) -> None:
         """Do nothing; an epoch is timed as a whole."""
