@@ -283,12 +283,14 @@ def test_a_better_model_takes_the_files_of_the_old_one_away(run_dir, copied):
 def test_the_formats_of_a_finished_training_are_written_when_it_is_resumed(run_dir, tmp_path, caplog):
     folder = shutil.copytree(run_dir, tmp_path / "run")
     (folder / "best" / "model.onnx").unlink()
+    before = {path: path.read_bytes() for path in folder.rglob("serve/**/*") if path.is_file()}
     params, _ = Trainer.parse_trainer_params(str(folder))
     params.output_dir = str(folder)
 
     ToyScenario.create_trainer(params, restore=True).train()
 
     assert (folder / "best" / "model.onnx").exists()
+    assert before == {path: path.read_bytes() for path in folder.rglob("serve/**/*") if path.is_file()}
     assert "Training complete, exporting" in caplog.text
 
 

@@ -445,6 +445,10 @@ class Trainer(Generic[TTrainerParams]):
             logger.warning("Training complete, exporting: %s; the export is missing or older.", done)
             self._export_final()
             return
+        if self._restore and not self._formats.are_written:
+            logger.warning("Training complete, exporting: %s; files of other formats are missing.", done)
+            self._formats.write(self._scenario)
+            return
         logger.warning(
             "The training is already finished: %s. Nothing was changed; give a larger `--trainer.epochs`, "
             "`--trainer.max_steps` or `--early_stopping.n_to_go` to go on.",
@@ -466,7 +470,7 @@ class Trainer(Generic[TTrainerParams]):
 
     def _is_exported(self, folder: Path) -> bool:
         with self._averaged():
-            return self._scenario.is_exported(str(folder)) and self._formats.are_written
+            return self._scenario.is_exported(str(folder))
 
     def _averaged(self) -> AbstractContextManager[Any]:
         """Return a block in which the model holds the averaged weights, if there are any."""
