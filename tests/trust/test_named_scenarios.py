@@ -174,6 +174,27 @@ def test_unless_the_training_was_started_with_that_very_file(stored, run_dir, mi
     assert (code, mark.exists()) == (2, True), said
 
 
+def test_what_lies_beside_the_script_that_runs_is_its_own(stored, run_dir, mine, tmp_path):
+    stored["scenario"]["scenario_id"] = "mine:Mine"
+    here = tmp_path / "here"
+    mark = mine(here)
+    (here / "script.py").write_text(
+        "import sys\nfrom tfaip.scenario.scenariobase import ScenarioBase\n"
+        "print(ScenarioBase.from_path(sys.argv[1])[0])\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "script.py", str(run_dir(stored))],
+        cwd=here,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.stdout == "<class 'mine.Mine'>\n", done.stderr
+    assert mark.exists()
+
+
 def test_reading_leaves_the_path_of_python_alone(stored, run_dir, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     before = list(sys.path)

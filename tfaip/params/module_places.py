@@ -121,6 +121,9 @@ def _is_on_path(folder: Path) -> bool:
 
     `python -m` and `python -c` put the working directory first.
     """
-    # Python's first entry is that of `python -m` or `-c`, unless it was started with `-P`.
-    paths = sys.path if sys.flags.safe_path else sys.path[1:]
+    # Python's first entry is that folder, unless it was started with `-P`, or with a script: then it is the
+    # folder of the script, whose owner put the modules beside it.
+    main = sys.modules.get("__main__")
+    is_script = hasattr(main, "__file__") and getattr(main, "__spec__", None) is None
+    paths = sys.path if sys.flags.safe_path or is_script else sys.path[1:]
     return any(path and Path(path).resolve() == folder for path in paths)
