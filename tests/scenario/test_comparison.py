@@ -124,6 +124,13 @@ def test_no_samples_are_not_kept():
     assert kept.batches == []
 
 
+def test_what_has_no_batch_axis_is_left_out():
+    kept = ComparedSamples()
+    kept.keep({"epoch": np.int64(3), "x": np.zeros((2, 3))}, "validation")
+
+    assert list(kept.batches[0]) == ["x"]
+
+
 def test_a_report_says_what_was_compared_with_what(tmp_path):
     write_report(tmp_path, {"serve": entry(compare(lambda batch: {"y": batch["x"] * 2}))})
 

@@ -11,6 +11,7 @@ import tensorflow as tf
 from tests.toy.model import ToyGraph, ToyModel
 from tests.toy.scenario import ToyScenario
 from tfaip.errors import StorageError
+from tfaip.scenario.export import taken
 from tfaip.scenario.rebuilding import rebuilt_model
 from tfaip.scenario.saved_weights import WEIGHTS, saved_weights
 from tfaip.trainer.trainer import Trainer
@@ -150,6 +151,16 @@ def test_further_graphs_are_compared_too_and_targets_may_be_their_inputs(tmp_pat
     assert set(report(tmp_path / "export")) == {"serve", "additional/judge"}
     loaded = tf.saved_model.load(str(tmp_path / "best" / "additional" / "judge"))
     assert set(loaded.signatures["serving_default"].structured_input_signature[1]) == {"x", "side"}
+
+
+def test_targets_that_the_model_changed_are_no_input_of_a_graph():
+    specs = {"side": tf.TensorSpec([None, 1], tf.int32), "x": tf.TensorSpec([None, 3], tf.float32)}
+    batch = {"side": np.ones((2, 4), "int32"), "x": np.ones((2, 3), "float32")}
+
+    tensors = taken(batch, specs)
+
+    np.testing.assert_array_equal(tensors["side"], np.zeros((2, 1)))
+    np.testing.assert_array_equal(tensors["x"], batch["x"])
 
 
 def test_without_validation_the_samples_are_made_up(tmp_path):

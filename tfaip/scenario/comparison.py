@@ -106,9 +106,10 @@ class ComparedSamples:
 
     def keep(self, values: Tensors, source: str) -> None:
         """Take the first samples of a batch, arrays by name, unless there are some."""
-        if self.batches or not values:
+        batched = {key: value for key, value in values.items() if np.ndim(value) > 0}
+        if self.batches or not batched:
             return
-        first = {key: np.asarray(value)[:NUM_SAMPLES] for key, value in values.items()}
+        first = {key: np.asarray(value)[:NUM_SAMPLES] for key, value in batched.items()}
         number = len(next(iter(first.values())))
         if number == 0:
             return

@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from tfaip.errors import StorageError, UsageError
-from tfaip.files import exchange_dir, replace_file
+from tfaip.files import exchange_dir, flush_tree, replace_file
 from tfaip.model.precision import computing_in_float32
 from tfaip.scenario.comparison import ComparedSamples, Comparison, Function, entry, read_report, write_report
 from tfaip.scenario.export import IN_MEMORY, SavedGraph, input_specs, taken
@@ -72,6 +72,7 @@ def write_compared(
         )
         comparison.check(place)
         if written.is_dir():
+            flush_tree(written)
             exchange_dir(written, place)
         else:
             replace_file(written, place)

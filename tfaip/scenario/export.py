@@ -213,9 +213,16 @@ def taken(batch: Any, specs: dict[str, tf.TensorSpec]) -> dict[str, tf.Tensor]:
     """Return the tensors of a batch that a graph takes; what the samples lack is zero."""
     number = len(next(iter(batch.values())))
     return {
-        key: tf.convert_to_tensor(batch[key], spec.dtype) if key in batch else zeros(spec, number)
+        key: tf.convert_to_tensor(batch[key], spec.dtype)
+        if _fits(batch.get(key), spec)
+        else zeros(spec, number)
         for key, spec in specs.items()
     }
+
+
+def _fits(value: Any, spec: tf.TensorSpec) -> bool:
+    """Return whether a graph takes an array; targets may have been changed since their specification."""
+    return value is not None and spec.is_compatible_with(tf.convert_to_tensor(value))
 
 
 def zeros(spec: tf.TensorSpec, number: int = 1) -> tf.Tensor:
