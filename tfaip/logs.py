@@ -5,7 +5,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -121,7 +121,7 @@ class WriteToLogFile:
                 if continues:
                     title = f" Continued on {datetime.now():%Y-%m-%d %H:%M:%S} "
                     file.write(f"\n{title:-^110}\n")
-            handler = logging.FileHandler(self._path, mode="a", encoding="utf-8")
+            handler = _LogFile(self._path, mode="a", encoding="utf-8")
         except OSError as error:
             raise StorageError(
                 f"The log file `{self._path}` cannot be written: {error.strerror or error}. "
@@ -163,6 +163,32 @@ class _ConsoleHandler(logging.StreamHandler[Any]):
         self.stream = sys.stderr  # it may have been replaced since
         with _bars_put_away(self.stream):
             super().emit(record)
+
+
+class _LogFile(logging.FileHandler):
+    """A file that a program does without when it cannot be written any more, as on a full disk."""
+
+    _is_lost = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not self._is_lost:
+            super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name is given
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+            return
+        self._is_lost = True
+        logging.getLogger(__name__).warning(
+            "`%s` cannot be written: %s. It ends here; what follows is on the console only.",
+            self.baseFilename,
+            error.strerror or error,
+        )
+
+    def close(self) -> None:
+        with suppress(OSError):  # what is buffered cannot be written either
+            super().close()
 
 
 def _bars_put_away(stream: Any) -> AbstractContextManager[Any]:

@@ -363,8 +363,8 @@ def _write_reported(folder: Path, size: int) -> Iterator[None]:
         raise
     except (OSError, tf.errors.OpError) as error:
         raise StorageError(
-            f"Could not write a checkpoint of {_megabytes(size)} to `{folder / generations.STORE}`, where "
-            f"{_megabytes(_free(folder))} are free: {_first_line(error)}. The one before is unchanged. Make "
+            f"Could not write a checkpoint of {_in_words(size)} to `{folder / generations.STORE}`, where "
+            f"{_in_words(_free(folder))} are free: {_first_line(error)}. The one before is unchanged. Make "
             "room, then go on with the training."
         ) from error
 
@@ -374,8 +374,13 @@ def _free(folder: Path) -> int:
     return shutil.disk_usage(existing).free
 
 
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:.3g} MB"
+def _in_words(size: float) -> str:
+    """Return a number of bytes for people."""
+    for unit in ("bytes", "KB", "MB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} GB"
 
 
 def _read_bundle(path: Path) -> dict[str, np.ndarray]:
@@ -439,4 +444,6 @@ def _check_same_order(description: dict[str, Any], model: TrainingModel, path: P
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:300]
+    """Return what happened, without what TensorFlow says of its own insides."""
+    line = (str(error).splitlines() or [type(error).__name__])[0]
+    return re.sub(r"\{\{[^}]*\}\} | \[Op:\w+\]", "", line)[:300]

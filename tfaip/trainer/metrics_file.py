@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tfaip.errors import StorageError
 from tfaip.files import write_text
 
 METRICS = "metrics.jsonl"
@@ -36,10 +37,19 @@ def _kept_lines(path: Path, steps_done: int) -> list[str]:
 
 
 def append_metrics(path: Path, entry: Mapping[str, Any]) -> None:
-    """Append one line; numbers that JSON does not know become `null`."""
+    """Append one line; numbers that JSON does not know become `null`.
+
+    Raises:
+        StorageError: It cannot be written; a line that is cut off goes with the next `start_metrics`.
+    """
     text = json.dumps(_plain(entry), allow_nan=False)
-    with path.open("a", encoding="utf-8") as file:
-        file.write(text + "\n")
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(text + "\n")
+    except OSError as error:
+        raise StorageError(
+            f"Could not write `{path}`: {error.strerror or error}. Make room, then go on with the training."
+        ) from error
 
 
 def _plain(value: Any) -> Any:

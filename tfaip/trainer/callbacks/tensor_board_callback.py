@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Dict, Optional, Tuple
 
@@ -51,6 +52,7 @@ class TensorBoardCallback(keras.callbacks.Callback):
         self._reset = reset
         self._profile = _Profile(profile)
         self._writers: Dict[str, tf.summary.SummaryWriter] = {}
+        self._is_lost = False
         self._first_epoch: Optional[int] = None
         self._steps_into_epoch = steps_into_epoch
 
@@ -69,7 +71,7 @@ class TensorBoardCallback(keras.callbacks.Callback):
             steps = epoch * self.steps_per_epoch + self._steps_into_epoch
             forget_later_events(Path(self.log_dir), epochs_done=epoch, steps_done=steps)
         self._profile.offset = (epoch - self._first_epoch) * self.steps_per_epoch - self._steps_into_epoch
-        with self._writer(TRAIN).as_default():
+        with self._may_fail(), self._writer(TRAIN).as_default():
             for name, value in epoch_start(self.model, epoch).values.items():
                 tf.summary.scalar(name, value, step=epoch)
 
@@ -83,6 +85,11 @@ class TensorBoardCallback(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Optional[Dict[str, Any]] = None) -> None:
         """Write all values of the epoch."""
+        with self._may_fail():
+            self._write_epoch(epoch, logs)
+        self.flush()
+
+    def _write_epoch(self, epoch: int, logs: Optional[Dict[str, Any]]) -> None:
         with self._writer(TRAIN).as_default():
             norm = self.model.guard.mean_gradient_norm  # type: ignore[union-attr]
             tf.summary.scalar("gradient_norm", norm, step=epoch)
@@ -92,7 +99,6 @@ class TensorBoardCallback(keras.callbacks.Callback):
             if handler is not None and bare != "count":
                 with self._writer(folder).as_default():
                     handler.handle(bare, f"epoch_{bare}", value, epoch)
-        self.flush()
 
     def on_step_validation(self, epoch: int, done: int, logs: Dict[str, Any]) -> None:
         """Draw the results of a validation within an epoch, by step."""
@@ -108,23 +114,39 @@ class TensorBoardCallback(keras.callbacks.Callback):
 
     def flush(self) -> None:
         """Write what was drawn to the files."""
-        for writer in self._writers.values():
-            writer.flush()
+        with self._may_fail():
+            for writer in self._writers.values():
+                writer.flush()
 
     def write_step(self, folder: str, values: Dict[str, Any], step: int) -> None:
         """Draw numbers of the moment after `step` steps as `step_<name>`."""
-        with self._writer(folder).as_default():
+        with self._may_fail(), self._writer(folder).as_default():
             for name, value in values.items():
                 tf.summary.scalar(f"{STEP_TAG}{name}", float(np.mean(value)), step=step)
 
     def on_train_end(self, logs: Optional[Dict[str, Any]] = None) -> None:
         """Close the files."""
         self._profile.stop()
-        for writer in self._writers.values():
-            writer.close()
+        with self._may_fail():
+            for writer in self._writers.values():
+                writer.close()
         self._writers = {}
 
+    @contextlib.contextmanager
+    def _may_fail(self) -> Iterator[None]:
+        """Draw nothing more, with a warning, if event files cannot be written: a training can do without."""
+        try:
+            yield
+        except (OSError, tf.errors.OpError) as error:
+            if not self._is_lost:
+                reason = (str(error).splitlines() or [type(error).__name__])[0]
+                logger.warning("The event files in `%s` cannot be written: %s", self.log_dir, reason)
+            self._is_lost = True
+            self._writers = {}
+
     def _writer(self, folder: str) -> tf.summary.SummaryWriter:
+        if self._is_lost:
+            return tf.summary.create_noop_writer()
         if folder not in self._writers:
             self._writers[folder] = tf.summary.create_file_writer(str(Path(self.log_dir) / folder))
         return self._writers[folder]
