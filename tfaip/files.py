@@ -6,6 +6,7 @@ import glob
 import json
 import math
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator
@@ -68,6 +69,18 @@ def replace_file(new: Path, path: Path) -> None:
         os.fsync(file.fileno())
     os.replace(new, path)
     flush_dir(path.parent)
+
+
+@contextlib.contextmanager
+def path_without_patterns(folder: Path) -> Iterator[Path]:
+    """Give a path to `folder` in which TensorFlow's reader of checkpoints sees no pattern such as `[a]`."""
+    if not re.search(r"[*?\[\]\\]", str(folder.absolute())):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        link = Path(temporary) / "checkpoint"
+        link.symlink_to(folder.absolute(), target_is_directory=True)
+        yield link
 
 
 @contextlib.contextmanager

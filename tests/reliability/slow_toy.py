@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import keras
 from paiargparse import pai_dataclass
 
 from tests.toy.model import ToyGraph
@@ -90,3 +91,29 @@ class RestingScenario(ToyScenario):
     def export(self, path, *args, **kwargs):
         rest(f"export to {Path(path).name}")
         return super().export(path, *args, **kwargs)
+
+
+class GoesElsewhere(keras.callbacks.Callback):
+    """Changes the working directory after the first epoch."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        os.chdir(os.environ["ELSEWHERE"])
+
+
+class SlowDisk(keras.callbacks.Callback):
+    """Lets each flush take a while."""
+
+    def on_train_begin(self, logs=None):
+        flush = os.fsync
+        os.fsync = lambda handle: (time.sleep(0.3), flush(handle))[1]
+
+
+class FailsInEpoch3(keras.callbacks.Callback):
+    """A mistake in a callback."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.epoch == 2:
+            raise RuntimeError("a mistake of the user")
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch

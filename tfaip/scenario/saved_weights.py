@@ -12,6 +12,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 
 from tfaip.errors import StorageError
+from tfaip.files import path_without_patterns
 
 WEIGHTS_ATTRIBUTE = "weights"  # of a SavedModel of ours: its variables by full name
 WEIGHTS = Path("variables") / "variables"  # in a SavedModel
@@ -37,9 +38,10 @@ def keys_by_name(graph: TrackableObjectGraph) -> dict[str, str] | None:
 def saved_weights(folder: Path) -> dict[str, np.ndarray] | None:
     """Return the weights in the SavedModel `folder`; `None` if there is none, or not one of ours."""
     try:
-        reader: Any = tf.train.load_checkpoint(str(folder / WEIGHTS))
-        keys = keys_by_name(TrackableObjectGraph.FromString(reader.get_tensor(OBJECT_GRAPH)))
-        return None if keys is None else {name: reader.get_tensor(key) for name, key in keys.items()}
+        with path_without_patterns(folder) as plain:
+            reader: Any = tf.train.load_checkpoint(str(plain / WEIGHTS))
+            keys = keys_by_name(TrackableObjectGraph.FromString(reader.get_tensor(OBJECT_GRAPH)))
+            return None if keys is None else {name: reader.get_tensor(key) for name, key in keys.items()}
     except (OSError, ValueError, LookupError, RuntimeError, tf.errors.OpError):
         return None
 

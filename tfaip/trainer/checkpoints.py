@@ -10,7 +10,6 @@ import functools
 import logging
 import re
 import shutil
-import tempfile
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,7 +21,14 @@ import numpy as np
 import tensorflow as tf
 
 from tfaip.errors import NonFiniteError, StorageError, UsageError
-from tfaip.files import json_text, parse_json, recover_dir, remove_temporary, write_text
+from tfaip.files import (
+    json_text,
+    parse_json,
+    path_without_patterns,
+    recover_dir,
+    remove_temporary,
+    write_text,
+)
 from tfaip.model.finite import FiniteWeights
 from tfaip.model.training_model import TrainingModel
 from tfaip.scenario.weight_names import weight_names
@@ -73,6 +79,11 @@ class CheckpointWriter:
         self._finite = FiniteWeights(list(named_tensors(model).values()))
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._running: Future[None] | None = None
+
+    @property
+    def size(self) -> int:
+        """About how many bytes a checkpoint has."""
+        return sum(np.asarray(variable).nbytes for variable in named_tensors(self._model).values())
 
     def capture(self, *, within_epoch: bool = False) -> None:
         """Keep the weights and the optimizer as they are now; within an epoch also what metrics have counted.
@@ -363,8 +374,8 @@ def _write_reported(folder: Path, size: int) -> Iterator[None]:
         raise
     except (OSError, tf.errors.OpError) as error:
         raise StorageError(
-            f"Could not write a checkpoint of {_in_words(size)} to `{folder / generations.STORE}`, where "
-            f"{_in_words(_free(folder))} are free: {_first_line(error)}. The one before is unchanged. Make "
+            f"Could not write a checkpoint of {in_words(size)} to `{folder / generations.STORE}`, where "
+            f"{in_words(_free(folder))} are free: {_first_line(error)}. The one before is unchanged. Make "
             "room, then go on with the training."
         ) from error
 
@@ -374,7 +385,7 @@ def _free(folder: Path) -> int:
     return shutil.disk_usage(existing).free
 
 
-def _in_words(size: float) -> str:
+def in_words(size: float) -> str:
     """Return a number of bytes for people."""
     for unit in ("bytes", "KB", "MB"):
         if size < 1000:
@@ -387,18 +398,6 @@ def _read_bundle(path: Path) -> dict[str, np.ndarray]:
     with path_without_patterns(path) as plain:
         reader = tf.train.load_checkpoint(str(plain / BUNDLE))
         return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
-
-
-@contextlib.contextmanager
-def path_without_patterns(folder: Path) -> Iterator[Path]:
-    """Give a path to `folder` in which TensorFlow's reader of checkpoints sees no pattern such as `[a]`."""
-    if not re.search(r"[*?\[\]\\]", str(folder.absolute())):
-        yield folder
-        return
-    with tempfile.TemporaryDirectory() as temporary:
-        link = Path(temporary) / "checkpoint"
-        link.symlink_to(folder.absolute(), target_is_directory=True)
-        yield link
 
 
 def _check_same_optimizer(description: dict[str, Any], model: TrainingModel, path: Path) -> None:

@@ -1,5 +1,7 @@
 """All switches of a training: `TrainerParams`, and which samples it reads."""
 
+import os
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, List, Optional, Type, TypeVar, Union
 
@@ -444,6 +446,12 @@ class TrainerParams(Generic[TScenarioParams, TTrainerPipelineParams]):
             help="auto: go on if output_dir holds a training, else start; one command for both."
         ),
     )
+    inexact_resume: bool = field(
+        default=False,
+        metadata=pai_meta(
+            help="Let a resumed training have another random_seed or batch size; it is no longer exact."
+        ),
+    )
     overwrite: bool = field(
         default=False,
         metadata=pai_meta(help="Start anew, although output_dir holds a training, which is lost."),
@@ -563,6 +571,13 @@ def check_outputs(params: TrainerParams) -> None:
             f"`--device.dist_strategy {strategy.value}` is not supported: a training runs on one device. "
             "Leave it out, and choose the device with `--device.gpus`. `--trainer.train_accum_steps` makes "
             "updates as of larger batches."
+        )
+    if params.output_dir is not None and (
+        found := re.search(r"[*?\[\\]", os.path.abspath(params.output_dir))
+    ):
+        raise UsageError(
+            f"`--trainer.output_dir {params.output_dir}` has a `{found[0]}` in its path, which TensorFlow takes "
+            "for a pattern when it reads an export. Choose another name."
         )
     if params.overwrite and params.resume != Resume.NO:
         raise UsageError(

@@ -25,6 +25,15 @@ def checkpoint_folders(params: TrainerParams) -> List[Path]:
     return generations.folders_of(output_dir, params.checkpoint_sub_dir)
 
 
+def folders_to_resume(params: TrainerParams) -> List[Path]:
+    """Return the folder, or the single checkpoint, that `params` name, and the folders of what is older."""
+    chosen = Path(params.output_dir or ".") / params.saved_checkpoint_sub_dir
+    newest = max((one.serial for one in generations.generations([chosen])), default=-1)
+    others = [folder for folder in checkpoint_folders(params) if folder.resolve() != chosen.resolve()]
+    older = [f for f in others if all(one.serial < newest for one in generations.generations([f]))]
+    return [chosen, *older]
+
+
 def goes_on(params: TrainerParams) -> bool:
     """Return whether `--trainer.resume auto` finds a training to go on with; `params` are told where.
 

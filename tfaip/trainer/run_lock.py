@@ -10,12 +10,13 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-from tfaip.errors import UsageError
+from tfaip.errors import StorageError, UsageError
 from tfaip.files import parse_json, remove_temporary, write_json
 
 logger = logging.getLogger(__name__)
 
 LOCK = ".training.lock"
+_held: set[Path] = set()
 _WRITTEN = ("trainer_params.json", "metrics.jsonl", "run_info.json")  # whole or not at all, by a training
 
 
@@ -73,12 +74,14 @@ def locked(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     is_taken = _take(folder)
     if is_taken:
+        _held.add(folder)
         for name in (LOCK, *_WRITTEN):
             remove_temporary(folder / name)
     try:
         yield
     finally:
         if is_taken:
+            _held.discard(folder)
             release(folder)
             _remove_empty(new_folders)
 
@@ -107,6 +110,19 @@ def _held_by(holder: Holder, folder: Path) -> str:
         f"`--trainer.output_dir {folder}` is in use: process {holder.pid} on {holder.host} has trained into "
         f"it since {holder.since}. {what}"
     )
+
+
+def check_still_held(folder: Path) -> None:
+    """Raise if this process had locked `folder`, and the lock is gone: the folder was removed or unmounted.
+
+    Raises:
+        StorageError: So nothing more may be written there.
+    """
+    folder = Path(folder).absolute()
+    if folder in _held and not (folder / LOCK).exists():
+        raise StorageError(
+            f"`{folder}` was removed, or unmounted, while a training wrote to it. Nothing more is written."
+        )
 
 
 def release(folder: Path) -> None:

@@ -2,11 +2,13 @@
 
 import contextlib
 import logging
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tfaip.errors import NonFiniteError, StorageError, UsageError
+from tfaip.model.stop_request import TrainingInterrupted
 from tfaip.model.training_model import TrainingModel
 from tfaip.trainer import checkpoints, run_folder
 from tfaip.trainer.batches import TrainingBatches
@@ -14,6 +16,7 @@ from tfaip.trainer.callback_states import collect_states, restore_states
 from tfaip.trainer.callbacks.train_params_logger import commit_checkpoint
 from tfaip.trainer.epoch_start import EpochStart, epoch_start
 from tfaip.trainer.params import TrainerParams
+from tfaip.trainer.resume_checks import check_resumed
 from tfaip.trainer.scheduler.learningrate import LearningRateSchedule
 from tfaip.trainer.state import BestState, TrainerState
 
@@ -85,6 +88,20 @@ class SavedRun:
         self.writer.capture(within_epoch=state.step > 0)
         commit_checkpoint(self._params, self.writer, state)
 
+    def warn_if_full(self) -> None:
+        """Warn if the disk has no room for two checkpoints."""
+        output_dir = self._params.output_dir
+        if output_dir is None or not self._params.write_checkpoints:
+            return
+        needed, free = 2 * self.writer.size, shutil.disk_usage(output_dir).free
+        if free < needed:
+            logger.warning(
+                "`%s` has room for %s, two checkpoints need %s: the training may end with a full disk.",
+                output_dir,
+                checkpoints.in_words(free),
+                checkpoints.in_words(needed),
+            )
+
     @contextlib.contextmanager
     def awaited(self) -> Iterator[None]:
         """Leave the block when the last checkpoint is on disk; an error of the training goes first.
@@ -97,6 +114,8 @@ class SavedRun:
             try:
                 self.writer.wait()
             except StorageError as storage_error:
+                if isinstance(error, TrainingInterrupted):
+                    raise  # it would say that it is saved
                 logger.error("%s", storage_error)  # noqa: TRY400 - the error that ends the training follows
             if isinstance(error, NonFiniteError) and self._is_saved():
                 raise NonFiniteError(f"{error} {self._what_is_kept()}") from error
@@ -124,7 +143,8 @@ class SavedRun:
 
     def restore(self) -> None:
         """Put the last checkpoint into the model, the schedules and the live params."""
-        restored = checkpoints.restore(self._model, self._folder())
+        restored = checkpoints.restore(self._model, *run_folder.folders_to_resume(self._params))
+        check_resumed(restored.path, self._params)
         self.writer.run = restored.run or self.writer.run
         self.writer.damaged = restored.damaged
         self.state = restored.state

@@ -84,6 +84,8 @@ class Trainer(Generic[TTrainerParams]):
         return scenario_cls.create_trainer(params, restore=True)
 
     def __init__(self, params: TTrainerParams, scenario: "ScenarioBase", restore: bool = False):
+        if params.output_dir is not None:  # the working directory may change
+            params.output_dir = os.path.abspath(os.path.expanduser(params.output_dir))
         self._params = params
         self._scenario = scenario
         self._restore = restore or run_folder.goes_on(params)
@@ -200,6 +202,7 @@ class Trainer(Generic[TTrainerParams]):
             run_folder.remove_overwritten(self._params)
         self._log_params()
         self._write_run_info()
+        self._run.warn_if_full()
         with signals.requesting(self.stop_request):
             logs = self.fit()
         signals.check()

@@ -8,6 +8,7 @@ import keras
 from tfaip.files import write_json
 from tfaip.trainer.checkpoints import CheckpointWriter
 from tfaip.trainer.params import TrainerParams
+from tfaip.trainer.run_lock import check_still_held
 from tfaip.trainer.state import TrainerState
 
 
@@ -48,6 +49,8 @@ class TrainerCheckpointsCallback(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Optional[Dict[str, Any]] = None) -> None:
         """Store what this callback is for, if this epoch is one to be stored."""
+        if self._store_weights and self.log_dir is not None:
+            check_still_held(Path(self.log_dir))  # before anybody creates it anew
         if self._store_weights and self._writer is not None and self._is_due(epoch):
             self._writer.capture()
         if self._store_params:
@@ -77,6 +80,7 @@ def commit_checkpoint(params: TrainerParams, writer: Optional[CheckpointWriter],
     sub_dir = params.checkpoint_sub_dir.format(epoch=epoch) or "."
     params.saved_checkpoint_sub_dir = sub_dir
     folder = Path(params.output_dir or ".") / sub_dir
+    check_still_held(Path(params.output_dir or "."))
     files = {params.scenario.trainer_params_filename: params.to_dict()}  # type: ignore[attr-defined]
     if writer is None or not writer.commit(folder, state, files):
         for name, content in files.items():

@@ -3,8 +3,9 @@
 Only tensors are read, no graph: a SavedModel is a program, and a warm start does not run it.
 """
 
+import contextlib
 import json
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from google.protobuf.message import DecodeError
 # The generated protocol buffers are a file format, not private code: they are the same in all releases.
 from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 
+from tfaip.files import path_without_patterns
 from tfaip.scenario.saved_weights import OBJECT_GRAPH, keys_by_name
 from tfaip.trainer import checkpoints
 from tfaip.trainer.warmstart.loaded_weights import LoadedWeights, damaged
@@ -51,20 +53,27 @@ def read_own_checkpoint(folder: Path) -> LoadedWeights:
 
 def _read(prefix: Path, keys_of: Callable[[Any], Keys], **what: bool) -> LoadedWeights:
     try:
-        reader = tf.train.load_checkpoint(str(prefix))
-        keys = keys_of(reader)
-        all_shapes = reader.get_variable_to_shape_map()
+        with _reader(prefix) as reader:
+            keys = keys_of(reader)
+            all_shapes = reader.get_variable_to_shape_map()
         shapes = {name: tuple(all_shapes[key]) for name, key in keys.items()}
     except (OSError, ValueError, LookupError, RuntimeError, DecodeError, tf.errors.OpError) as error:
         raise damaged(prefix, error) from error
 
     def read(names: Collection[str]) -> dict[str, np.ndarray]:
         try:
-            return {name: reader.get_tensor(keys[name]) for name in names}
+            with _reader(prefix) as reader:
+                return {name: reader.get_tensor(keys[name]) for name in names}
         except (RuntimeError, ValueError, tf.errors.OpError) as error:
             raise damaged(prefix, error) from error
 
     return LoadedWeights(prefix, shapes, read, **what)
+
+
+@contextlib.contextmanager
+def _reader(prefix: Path) -> Iterator[Any]:
+    with path_without_patterns(prefix.parent) as folder:
+        yield tf.train.load_checkpoint(str(folder / prefix.name))
 
 
 def _keys_of_saved_model(reader: Any) -> Keys:
