@@ -245,7 +245,7 @@ def test_a_checkpoint_within_an_epoch_is_refused_with_another_length_of_it(tmp_p
     train(toy_params(tmp_path, max_steps=7))
     params, _ = Trainer.parse_trainer_params(str(tmp_path))
     params.max_steps = 0
-    params.gen.setup.train.batch_size = 4
+    params.gen.setup.train.batch_size, params.inexact_resume = 4, True
 
     with pytest.raises(UsageError, match=r"within an epoch of 5 steps.*has 10"):
         ToyScenario.create_trainer(params, restore=True).train()

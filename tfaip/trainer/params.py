@@ -576,8 +576,8 @@ def check_outputs(params: TrainerParams) -> None:
         found := re.search(r"[*?\[\\]", os.path.abspath(params.output_dir))
     ):
         raise UsageError(
-            f"`--trainer.output_dir {params.output_dir}` has a `{found[0]}` in its path, which TensorFlow takes "
-            "for a pattern when it reads an export. Choose another name."
+            f"`--trainer.output_dir {params.output_dir}` has a `{found[0]}` in its path, which TensorFlow "
+            "takes for a pattern when it reads an export. Choose another name."
         )
     if params.overwrite and params.resume != Resume.NO:
         raise UsageError(
