@@ -31,10 +31,6 @@ class FitPlan:
         """Return the steps of `epoch` that are done before it starts here."""
         return self.initial_step if epoch == self.initial_epoch else 0
 
-    def is_resumed_within(self, epoch: int) -> bool:
-        """Return whether a part of `epoch` was done in a run before."""
-        return self.first_step(epoch) > 0
-
     def steps_until_due(self, epoch: int, done: int) -> int:
         """Return how many steps may follow in one go after `done` steps of `epoch`."""
         step = epoch * self.steps_per_epoch + done
