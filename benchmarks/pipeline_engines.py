@@ -4,7 +4,7 @@ import multiprocessing
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
@@ -253,26 +253,40 @@ def grain_batches(name: str, num_processes: int, *, as_tensors: bool) -> Iterato
 @contextmanager
 def pool_batches(name: str, num_processes: int, *, as_tensors: bool) -> Iterator[Iterable[Any]]:
     """Give batches of `multiprocessing.Pool.imap`."""
-    size = CASES[name].batch_size
     context = multiprocessing.get_context("spawn")
     with context.Pool(num_processes) as pool:
-        may_read = threading.Semaphore(4 * num_processes * size)  # it would read ahead without bound
-        samples = pool.imap(Indexed(name).__getitem__, _numbers(may_read), chunksize=size)
-        batches = (stacked([_taken(samples, may_read) for _ in range(size)]) for _ in count())
-        yield dataset(name, batches) if as_tensors else batches
-        pool.terminate()
-        may_read.release(10**6)
+        is_over = threading.Event()
+        may_read = threading.Semaphore(4 * num_processes)  # it would read ahead without bound
+        samples = pool.imap(partial(_samples_of_batch, name), _numbers(may_read, is_over))
+        batches = _stacked_batches(samples, may_read, is_over)
+        try:
+            yield dataset(name, batches) if as_tensors else batches
+        finally:
+            is_over.set()
+            may_read.release()  # its thread may wait
 
 
-def _numbers(may_read: threading.Semaphore) -> Iterator[int]:
+def _samples_of_batch(name: str, number: int) -> list[Batch]:
+    data, size = Indexed(name), CASES[name].batch_size
+    return [data[index] for index in range(number * size, (number + 1) * size)]
+
+
+def _numbers(may_read: threading.Semaphore, is_over: threading.Event) -> Iterator[int]:
     for number in count():
         may_read.acquire()
+        if is_over.is_set():
+            return
         yield number
 
 
-def _taken(samples: Iterator[Batch], may_read: threading.Semaphore) -> Batch:
-    may_read.release()
-    return next(samples)
+def _stacked_batches(
+    samples: Any, may_read: threading.Semaphore, is_over: threading.Event
+) -> Iterator[Batch]:
+    while not is_over.is_set():
+        with suppress(multiprocessing.TimeoutError):
+            batch = stacked(samples.next(timeout=1))
+            may_read.release()
+            yield batch
 
 
 ENGINES: dict[str, Callable[..., Any]] = {
