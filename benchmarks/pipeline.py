@@ -26,6 +26,7 @@ _NEEDS = {"torch": "torch", "grain": "grain"}
 _DELIVERIES = {"numpy": False, "tf": True}
 
 Key = Tuple[str, str, int, str]  # case, delivery, processes, engine
+Result = Tuple[float, float]  # samples per second, microseconds of processor time for a sample
 
 
 def main() -> None:
@@ -50,19 +51,19 @@ def main() -> None:
     print(f"The whole took {time.monotonic() - started:.0f} s.")
 
 
-def compare(args: argparse.Namespace) -> Dict[Key, float]:
-    """Return the samples per second of each case, delivery, number of processes and engine."""
+def compare(args: argparse.Namespace) -> Dict[Key, Result]:
+    """Return the best result of each case, delivery, number of processes and engine."""
     engines = [name for name in args.engines.split(",") if is_there(name)]
     servers = {name: Server(name) for name in engines}
-    best: Dict[Key, float] = {}
+    best: Dict[Key, Result] = {}
     for case in args.cases:
         for delivery in args.deliveries.split(","):
             for number in map(int, args.processes.split(",")):
                 for _ in range(args.repetitions):
                     for name, server in servers.items():
-                        rate = server.measure(case, number, _DELIVERIES[delivery], args.seconds)
+                        found = server.measure(case, number, _DELIVERIES[delivery], args.seconds)
                         key = case, delivery, number, name
-                        best[key] = max(rate, best.get(key, 0.0))
+                        best[key] = max(found, best.get(key, (0.0, 0.0)))
         print(f"case {case} is done", file=sys.stderr, flush=True)
     for server in servers.values():
         server.close()
@@ -87,9 +88,10 @@ class Server:
             },
         )
 
-    def measure(self, case: str, num_processes: int, as_tensors: bool, seconds: float) -> float:
-        """Return samples per second; 0 if it failed."""
-        return float(self.ask([case, num_processes, as_tensors, seconds]) or 0.0)
+    def measure(self, case: str, num_processes: int, as_tensors: bool, seconds: float) -> Result:
+        """Return a result; of zeros if it failed."""
+        rate, used = self.ask([case, num_processes, as_tensors, seconds]) or (0.0, 0.0)
+        return rate, used
 
     def ask(self, question: Any) -> Any:
         """Return the answer."""
@@ -115,7 +117,7 @@ def serve(engine: str) -> None:
     for line in sys.stdin:
         case, num_processes, as_tensors, seconds = json.loads(line)
         try:
-            answer: Optional[float] = pipeline_engines.measure(
+            answer: Optional[Result] = pipeline_engines.measure(
                 engine, case, num_processes, as_tensors=as_tensors, seconds=seconds
             )
         except Exception as error:  # noqa: BLE001 - shown as missing
@@ -124,7 +126,7 @@ def serve(engine: str) -> None:
         print(f"ANSWER {json.dumps(answer)}", flush=True)
 
 
-def show(best: Dict[Key, float], args: argparse.Namespace) -> None:
+def show(best: Dict[Key, Result], args: argparse.Namespace) -> None:
     """Print the table: samples per second, ours to the best other, and ours with the most to one process."""
     from pipeline_engines import CASES
 
@@ -137,14 +139,21 @@ def show(best: Dict[Key, float], args: argparse.Namespace) -> None:
     for case in args.cases:
         for delivery in args.deliveries.split(","):
             for number in processes:
-                rates = [best.get((case, delivery, number, name), 0.0) for name in engines]
+                rates = [best[case, delivery, number, name][0] for name in engines]
                 print(f"{case} {CASES[case].title:36} {delivery:8} {number:5}", end="")
                 print(*(f" {rate:9,.0f}" if rate else f" {'-':>9}" for rate in rates), sep="", end="")
                 others = [rate for rate, name in zip(rates, engines, strict=True) if name != "tfaip"]
-                own = best.get((case, delivery, number, "tfaip"), 0.0)
-                single = best.get((case, delivery, processes[0], "tfaip"), 0.0)
+                own, _ = best.get((case, delivery, number, "tfaip"), (0.0, 0.0))
+                single, _ = best.get((case, delivery, processes[0], "tfaip"), (0.0, 0.0))
                 print(f" {own / max(others):18.2f}" if others and max(others) else " " * 19, end="")
                 print(f" {own / single:15.2f}" if single and number != processes[0] else "")
+    print("\nProcessor time of a sample in microseconds, all processes together; other work on the machine")
+    print("hardly changes it. Two cores can give 2,000,000 divided by it.")
+    for case in args.cases:
+        for delivery in args.deliveries.split(","):
+            used = [best[case, delivery, processes[-1], name][1] for name in engines]
+            print(f"{case} {CASES[case].title:36} {delivery:8} {processes[-1]:5}", end="")
+            print(*(f" {one:9,.1f}" if one else f" {'-':>9}" for one in used), sep="")
 
 
 def further_numbers() -> List[str]:
@@ -158,7 +167,7 @@ def further_numbers() -> List[str]:
             next(batches)
         memory = [resident_mib(pid) for pid in children()]
     seconds, grown, per_worker = million_names()
-    seeded = engines.measure("tfaip, seeded", "c", 2, as_tensors=False, seconds=1.0)
+    seeded, _ = engines.measure("tfaip, seeded", "c", 2, as_tensors=False, seconds=1.0)
     return [
         f"\nWith a random seed, which the others do not have, case c gives {seeded:,.0f} samples/s.",
         f"First batch: {first:.2f} s after the start of the pipeline (aim: 1.0 s).",

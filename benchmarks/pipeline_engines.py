@@ -1,6 +1,7 @@
 """The cases and the engines that `pipeline.py` compares: ours, and how one would do the same with others."""
 
 import multiprocessing
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -8,6 +9,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -310,19 +312,36 @@ def dataset(name: str, batches: Iterable[Batch]) -> Any:
     return tf.data.Dataset.from_generator(lambda: iter(batches), output_signature=signature).prefetch(8)
 
 
-def measure(engine: str, name: str, num_processes: int, *, as_tensors: bool, seconds: float) -> float:
-    """Return the samples that an engine gives per second; the clock starts with the second batch."""
+def measure(
+    engine: str, name: str, num_processes: int, *, as_tensors: bool, seconds: float
+) -> tuple[float, float]:
+    """Return the samples per second, and the processor time of a sample in microseconds, over all processes.
+
+    The clocks start with the second batch.
+    """
     size = CASES[name].batch_size
     with ENGINES[engine](name, num_processes, as_tensors=as_tensors) as batches:
         source = iter(batches)
         next(source)
         next(source)
-        started = time.perf_counter()
+        started, used = time.perf_counter(), processor_seconds()
         for number, _ in enumerate(source, start=1):
             elapsed = time.perf_counter() - started
             if elapsed >= seconds:
-                return number * size / elapsed
+                return number * size / elapsed, (processor_seconds() - used) / (number * size) * 1e6
     raise RuntimeError(f"{engine} ended early")
+
+
+def processor_seconds() -> float:
+    """Return the processor time that this process and its children took so far."""
+    times = os.times()
+    ticks = 0
+    for path in Path("/proc/self/task").glob("*/children"):
+        for pid in path.read_text().split():
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])
+    ended = times.children_user + times.children_system
+    return times.user + times.system + ended + ticks / os.sysconf("SC_CLK_TCK")
 
 
 def first_batch_seconds(num_processes: int) -> float:
