@@ -242,34 +242,34 @@ class _Parking:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._num_users = 0
-        self._timer: threading.Timer | None = None
+        self._is_wanted: threading.Event | None = None
 
     def leave(self) -> None:
         """Take note of a user."""
         with self._lock:
             self._num_users += 1
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
+            self.cancel()
 
     def enter(self, close: Callable[[], None] | None) -> None:
         """Take note that a user has left, and close in some seconds if nobody else comes."""
         with self._lock:
             self._num_users -= 1
             if self._num_users == 0 and close is not None:
-                self._timer = threading.Timer(_PARKING_SECONDS, self._expire, [close])
-                self._timer.daemon = True
-                self._timer.start()
+                self._is_wanted = threading.Event()
+                # Not a Timer, which asks for the current thread: Python keeps those of TensorFlow for ever.
+                threading.Thread(target=self._expire, args=[self._is_wanted, close], daemon=True).start()
 
     def cancel(self) -> None:
         """Close nothing later."""
-        timer, self._timer = self._timer, None
-        if timer is not None:
-            timer.cancel()
+        is_wanted, self._is_wanted = self._is_wanted, None
+        if is_wanted is not None:
+            is_wanted.set()
 
-    def _expire(self, close: Callable[[], None]) -> None:
+    def _expire(self, is_wanted: threading.Event, close: Callable[[], None]) -> None:
+        if is_wanted.wait(_PARKING_SECONDS):
+            return
         with self._lock:
-            if self._num_users == 0:
+            if self._num_users == 0 and not is_wanted.is_set():
                 close()
 
 
