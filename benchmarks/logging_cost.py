@@ -49,7 +49,6 @@ def report(name: str, seconds: List[float]) -> float:
 def time_epochs(epochs: int) -> List[Tuple[float, float]]:
     """Return the seconds of each epoch, on the clock and of the processor."""
     from scenarios.tutorial.full.scenario import FullScenario
-    from tfaip.trainer.callback_order import callbacks_in_order
 
     with tempfile.TemporaryDirectory() as folder:
         params = FullScenario.default_trainer_params()
@@ -61,12 +60,17 @@ def time_epochs(epochs: int) -> List[Tuple[float, float]]:
         params.scale_epoch_size = _EPOCH_SCALE
         trainer = FullScenario.create_trainer(params)
         clock = Clock()
-        trainer.setup_callbacks = lambda optimizer, callbacks=None: [
-            clock,
-            *(SomeEpochs(one) if is_logging(one) else one for one in callbacks_in_order(trainer, [])),
-        ]
+        trainer.setup_callbacks = lambda optimizer, callbacks=None: callbacks_of(trainer, clock)
         trainer.train()
     return clock.times
+
+
+def callbacks_of(trainer: Any, clock: "Clock") -> Any:
+    """Return the clock and the callbacks of a training, of which those that log hear of some epochs only."""
+    from tfaip.trainer.callback_order import callbacks_in_order
+
+    in_order = callbacks_in_order(trainer, [])
+    return [clock, *(SomeEpochs(one) if is_logging(one) else one for one in in_order)]
 
 
 def is_logging(callback: keras.callbacks.Callback) -> bool:
