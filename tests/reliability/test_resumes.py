@@ -83,6 +83,16 @@ def test_more_epochs_of_a_copy_elsewhere_end_as_an_unbroken_training(zygote, unb
     assert " Continued on 2" in (copied / "run" / "train.log").read_text()
 
 
+def test_with_another_number_of_workers_it_ends_the_same(zygote, unbroken, copied):
+    workers = ["--data.pre_proc.run_parallel", "True", "--train.num_processes", "3", "--train.prefetch", "2"]
+
+    resumed = resume(zygote, copied, "--trainer.epochs", "4", *NO_EXPORTS, *workers)
+
+    assert resumed.wait() == 0, resumed.stderr
+    expected = fingerprint(unbroken / "run", unbroken / "samples")
+    assert_same(expected, fingerprint(copied / "run", copied / "samples"))
+
+
 def test_the_identical_command_says_what_is_different_and_goes_on(zygote, copied):
     words = [
         *TRAIN,
