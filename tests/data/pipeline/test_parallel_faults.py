@@ -346,6 +346,33 @@ def test_samples_and_post_processing_run_in_workers_too():
         next(iter(samples))  # the others are not asked for
 
 
+@pai_dataclass
+@dataclass
+class WhereParams(DataProcessorParams):
+    @staticmethod
+    def cls() -> Any:
+        return Where
+
+
+class Where(MappingDataProcessor[WhereParams]):
+    """Says in which process it runs; holds what cannot be sent to another."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.lock = threading.Lock()
+
+    def apply(self, sample: Sample) -> Sample:
+        return sample.new_meta({"pid": os.getpid()})
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_preloading_uses_processes_that_create_the_processors(num_workers):
+    preloaded = parallel(numbers(20), AddParams(), WhereParams(), num_workers=num_workers).as_preloaded(False)
+
+    assert [float(s.inputs["x"][0]) for s in preloaded.samples] == [n + 1 for n in range(20)]
+    assert (os.getpid() in {s.meta["pid"] for s in preloaded.samples}) is (num_workers == 0)
+
+
 @pytest.mark.parametrize("run_parallel", [None, True, False])
 def test_apply_stand_alone_runs_where_it_is_told(run_parallel):
     processors = parallel(numbers(3), AddParams(), RepeatParams())._input_processors

@@ -202,7 +202,13 @@ class DataPipeline(Generic[TData]):
             non_preloadable_params: Gets the params of the processors that were not applied.
         """
         processors = self.flat_input_processors(True, non_preloadable_params)
-        return preload_samples(self.create_data_generator(), processors, progress_bar=progress_bar)
+        is_parallel = self._input_processors.run_parallel
+        return preload_samples(
+            self.create_data_generator(),
+            processors,
+            num_processes=self.pipeline_params.num_processes if is_parallel else 1,
+            progress_bar=progress_bar,
+        )
 
     def flat_input_processors(
         self,

@@ -17,9 +17,17 @@ def preload_samples(
     generator: DataGenerator[Any],
     processors: Sequence[DataProcessorBase[Any]],
     *,
+    num_processes: int = 1,
     progress_bar: bool = False,
 ) -> list[Sample]:
-    """Return all samples of one pass, after the `preload` of each processor in order."""
+    """Return all samples of one pass, after the `preload` of each processor in order.
+
+    Args:
+        generator: The source of samples.
+        processors: What is applied to them.
+        num_processes: Processes that each processor may use.
+        progress_bar: Whether to show how far it is.
+    """
     if generator.yields_batches():
         raise UsageError(
             f"the generator `{type(generator).__name__}` yields batches, which cannot be preloaded. "
@@ -27,7 +35,7 @@ def preload_samples(
         )
     samples = _read(generator, progress_bar)
     for processor in processors:
-        samples = _preloaded(processor, samples, progress_bar)
+        samples = _preloaded(processor, samples, num_processes, progress_bar)
     return samples
 
 
@@ -43,8 +51,10 @@ def _read(generator: DataGenerator[Any], progress_bar: bool) -> list[Sample]:
     return [sample for _, sample in shown]
 
 
-def _preloaded(processor: DataProcessorBase[Any], samples: list[Sample], progress_bar: bool) -> list[Sample]:
+def _preloaded(
+    processor: DataProcessorBase[Any], samples: list[Sample], num_processes: int, progress_bar: bool
+) -> list[Sample]:
     try:
-        return list(processor.preload(samples, 1, True, progress_bar))
+        return list(processor.preload(samples, num_processes, True, progress_bar))
     except Exception as error:
         raise processor_failure(processor, "the samples to preload", error) from error

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, List, Set, TypeVar
 
 import numpy as np
@@ -12,7 +13,9 @@ from tfaip.data.pipeline.definitions import GENERAL_PROCESSOR, PipelineMode, Sam
 from tfaip.data.pipeline.seeding import random_generator
 from tfaip.errors import DataError, TfaipError, UsageError
 from tfaip.params.enums import StrEnum
-from tfaip.workers.ordered_map import parallel_map
+from tfaip.progress import tqdm_wrapper
+from tfaip.workers.ordered_map import mapped, parallel_map
+from tfaip.workers.pool import PoolSettings
 
 if TYPE_CHECKING:  # the data params hold processor params
     from tfaip.data.databaseparams import DataBaseParams
@@ -172,21 +175,37 @@ class MappingDataProcessor(DataProcessorBase[T]):
         drop_invalid: bool = True,
         progress_bar: bool = False,
     ) -> List[Sample]:
-        """Return all samples, processed in order; with more than one process in a pool of them."""
-        processed = parallel_map(
-            self.apply_on_sample,
-            samples,
-            desc=f"Applying {type(self).__name__}",
-            processes=num_processes,
-            progress_bar=progress_bar,
-        )
+        """Return all samples, processed in order; with more than one process in a pool of them.
+
+        The processes create the processor from its params, if its class is that of the params.
+        """
+        title = f"Applying {type(self).__name__}"
+        if num_processes > 1 and len(samples) > 1 and self._is_of_its_params():
+            create = partial(_created_elsewhere, self.params, self.data_params, self.mode)
+            results = mapped(create, samples, PoolSettings(title, min(num_processes, len(samples))))
+            processed = tqdm_wrapper(results, progress_bar=progress_bar, desc=title, total=len(samples))
+        else:
+            processed = parallel_map(
+                self.apply_on_sample,
+                samples,
+                desc=title,
+                processes=num_processes,
+                progress_bar=progress_bar,
+            )
         return self._without_invalid(processed, drop_invalid)
+
+    def _is_of_its_params(self) -> bool:
+        return isinstance(self.params, DataProcessorParams) and self.params.cls() is type(self)
 
     def __call__(self, sample: Sample) -> Sample:
         """Return the processed sample."""
         if not isinstance(sample, Sample):
             raise TypeError(f"{type(self).__name__} takes a Sample, got {type(sample).__name__}")
         return self.apply_on_sample(sample)
+
+
+def _created_elsewhere(params: DataProcessorParams, data_params: Any, mode: PipelineMode) -> Any:
+    return params.create(data_params, mode).apply_on_sample  # type: ignore[attr-defined] - it maps
 
 
 class GeneratingDataProcessor(DataProcessorBase[T]):
