@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -188,7 +188,7 @@ def children() -> set[int]:
     """Return the processes that this one has started and not waited for."""
     found = set()
     for thread in os.listdir("/proc/self/task"):
-        with open(f"/proc/self/task/{thread}/children") as file:
+        with suppress(FileNotFoundError), open(f"/proc/self/task/{thread}/children") as file:
             found.update(map(int, file.read().split()))
     return found
 
