@@ -4,9 +4,9 @@
     python benchmarks/pipeline.py [--cases abcde] [--seconds 0.8] [--repetitions 1] [--engines tfaip,torch]
 
 Every engine runs in a process of its own and they take turns, so that a busy machine is busy for all.
-Batches are delivered as NumPy arrays and as elements of a `tf.data.Dataset`. The clock starts with the second
-batch, and the best repetition counts. At the end: the time to the first batch, the memory of a worker, and a
-million file names.
+Batches are delivered as NumPy arrays and as elements of a `tf.data.Dataset`. The clock starts after as long
+a time as is measured, at the second batch or later; the best repetition counts. At the end: the time to the
+first batch, the memory of a worker, and a million file names.
 """
 
 import argparse

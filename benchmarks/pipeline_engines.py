@@ -317,13 +317,15 @@ def measure(
 ) -> tuple[float, float]:
     """Return the samples per second, and the processor time of a sample in microseconds, over all processes.
 
-    The clocks start with the second batch.
+    The clocks start with the second batch, after a while in which what is read ahead is made.
     """
     size = CASES[name].batch_size
     with ENGINES[engine](name, num_processes, as_tensors=as_tensors) as batches:
         source = iter(batches)
         next(source)
-        next(source)
+        end = time.perf_counter() + seconds
+        while time.perf_counter() < end:
+            next(source)
         started, used = time.perf_counter(), processor_seconds()
         for number, _ in enumerate(source, start=1):
             elapsed = time.perf_counter() - started

@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # the pipeline creates its dataset generator
 # The way of one element into TensorFlow took 0.24 ms of processor time, a sixteenth of a block 0.08 ms.
 _LARGEST_BLOCK = 16
 _BLOCK_BYTES = 4 << 20  # above, copying a block costs more than its way
-_AHEAD_BYTES = 1 << 30  # so that samples of 200 MB do not fill the memory
+_AHEAD_BYTES = 1 << 28  # more is not faster, but takes memory, and seconds to make it
 _SLOW_SECONDS = 0.005  # a batch that takes longer gains nothing in a block, but would wait for others
 _TEXT_BYTES = 64  # a guess
 
