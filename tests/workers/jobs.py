@@ -213,5 +213,11 @@ class Footprint:
 
 def _footprint() -> tuple[Any, ...]:
     gc.collect()
-    named = set(os.listdir("/dev/shm")) if os.path.isdir("/dev/shm") else set()
-    return children(), set(os.listdir("/proc/self/fd")), set(threading.enumerate()), named
+    return children(), set(os.listdir("/proc/self/fd")), set(threading.enumerate()), _named_memory()
+
+
+def _named_memory() -> set[str]:
+    """Return the shared memory that Python programs have named; other programs come and go meanwhile."""
+    if not os.path.isdir("/dev/shm"):
+        return set()
+    return {name for name in os.listdir("/dev/shm") if name.startswith(("tfaip", "tmp", "psm_"))}
