@@ -43,8 +43,9 @@ def run_dir(tmp_path_factory):
 def empty_export(tmp_path):
     """Looks like an export, but holds no model."""
     folder = tmp_path / "export"
-    (folder / "serve").mkdir(parents=True)
-    (folder / "serve" / "saved_model.pb").touch()
+    (folder / "serve" / "variables").mkdir(parents=True)
+    for name in ("saved_model.pb", "variables/variables.index"):
+        (folder / "serve" / name).touch()
     params = VotingScenario.default_params().to_dict()  # type: ignore[attr-defined]
     (folder / "scenario_params.json").write_text(json.dumps(params))
     return folder
