@@ -17,11 +17,13 @@ import platform
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
 _ROOT = Path(__file__).resolve().parent.parent
+_PATIENCE_SECONDS = 40
 _NEEDS = {"torch": "torch", "grain": "grain"}
 _DELIVERIES = {"numpy": False, "tf": True}
 
@@ -74,8 +76,12 @@ class Server:
     """A process that measures one engine."""
 
     def __init__(self, engine: str) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, __file__, "--serve", engine],
+        self._engine = engine
+        self._process = self._started()
+
+    def _started(self) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [sys.executable, __file__, "--serve", self._engine],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -94,15 +100,22 @@ class Server:
         return rate, used
 
     def ask(self, question: Any) -> Any:
-        """Return the answer."""
+        """Return the answer; None if it did not come in time, as when the end of a pool hangs."""
         stdin, stdout = self._process.stdin, self._process.stdout
         if stdin is None or stdout is None:
             raise RuntimeError("there are no pipes")
-        stdin.write(json.dumps(question) + "\n")
-        stdin.flush()
-        for line in stdout:
-            if line.startswith("ANSWER "):
-                return json.loads(line[7:])
+        watchdog = threading.Timer(_PATIENCE_SECONDS, self._process.kill)
+        watchdog.start()
+        try:
+            stdin.write(json.dumps(question) + "\n")
+            stdin.flush()
+            for line in stdout:
+                if line.startswith("ANSWER "):
+                    return json.loads(line[7:])
+        finally:
+            watchdog.cancel()
+        self._process.wait()
+        self._process = self._started()
         return None
 
     def close(self) -> None:
