@@ -93,6 +93,7 @@ def resumed(folder, broken, monkeypatch, mistake):
     trainer = ToyScenario.create_trainer(params, restore=True)
     if mistake is lose_pipeline_seed:
         trainer.params.random_seed += 1
+        trainer.params.inexact_resume = True  # it is refused else
     trainer.train()
     return found(folder)
 
