@@ -24,7 +24,7 @@ def resident_bytes() -> int:
 @pytest.mark.timeout(3600)
 def test_a_hundred_thousand_calls_with_poison_stay_fast_and_small():
     ok, poison = inputs(2)
-    poisoned, seconds, threads = [], np.zeros(CALLS), threading.active_count()
+    poisoned, seconds, threads, before = [], np.zeros(CALLS), threading.active_count(), 0
 
     with toy_predictor(pre=[PoisonParams(raises=1)], post=[SumParams()]).raw() as call:
         for number in range(CALLS):
